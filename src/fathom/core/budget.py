@@ -1,0 +1,42 @@
+"""Budgets: hard limits that always leave room to answer.
+
+Part of each limit is kept back for the final answer (`reserve`): research ends when the rest is spent, and the answer
+is then asked for out of the reserve. Seconds are the recorded waits for models and tools, so a run that is resumed or
+replayed spends exactly what it spent the first time.
+"""
+
+import math
+
+from pydantic import Field
+
+from fathom.core.model import Frozen
+from fathom.core.trajectory import BudgetKind, Usage
+
+
+class Budget(Frozen):
+    """Limits of one attempt. None means unlimited."""
+
+    llm_calls: int | None = Field(default=128, ge=1, description="model calls, the final answer's included")
+    tool_calls: int | None = Field(default=128, ge=0, description="tool calls")
+    tokens: int | None = Field(default=None, ge=1, description="prompt plus completion tokens over all calls")
+    context_tokens: int | None = Field(default=None, ge=1, description="size of one prompt plus its completion")
+    seconds: float | None = Field(default=9000.0, gt=0, description="seconds spent waiting for models and tools")
+    reserve: float = Field(default=0.15, ge=0.0, lt=1.0, description="share of each limit kept for the final answer")
+
+    def exhausted(self, usage: Usage, context_tokens: int = 0) -> BudgetKind | None:
+        """The first limit whose research share is spent, or None. `context_tokens` is the size of the last prompt plus
+        completion. Tool calls have no reserve: an answer needs none. At least one model call is always kept back."""
+        spent = usage.prompt_tokens + usage.completion_tokens
+        if self.llm_calls is not None:
+            kept = max(1, math.floor(self.llm_calls * self.reserve))
+            if usage.llm_calls >= self.llm_calls - kept:
+                return "llm_calls"
+        if self.tool_calls is not None and usage.tool_calls >= self.tool_calls:
+            return "tool_calls"
+        if self.tokens is not None and spent >= self.tokens * (1 - self.reserve):
+            return "tokens"
+        if self.context_tokens is not None and context_tokens >= self.context_tokens * (1 - self.reserve):
+            return "context"
+        if self.seconds is not None and usage.seconds >= self.seconds * (1 - self.reserve):
+            return "seconds"
+        return None

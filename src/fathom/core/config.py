@@ -1,0 +1,104 @@
+"""Configuration: frozen models, three layers (recipe < TOML file < `--set a.b=c`), the only look at the environment.
+
+Every component owns a `Config`. A run is one recipe's complete config; what it resolved to is written to the run folder
+before the first step and its hash is in every trajectory.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from fathom.core.errors import ConfigError
+from fathom.core.model import Frozen
+
+
+class Config(Frozen):
+    """Base of every component's settings: frozen, unknown keys refused."""
+
+
+C = TypeVar("C", bound=Config)
+
+
+def resolve(recipe: C, *, toml: Path | None = None, overrides: Sequence[str] = ()) -> C:
+    """`recipe` with the settings of a TOML file and then of `a.b=c` texts laid over it.
+
+    A value is read as TOML (`3`, `true`, `"x"`, `[1, 2]`), and as plain text where it is not TOML. Raises `ConfigError`
+    naming the key.
+    """
+    tree = recipe.model_dump()
+    if toml is not None:
+        _overlay(tree, _load_toml(toml), str(toml))
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {text!r} is not of the form a.b=value")
+        _assign(tree, key.strip().split("."), _toml_value(value.strip()), text)
+    try:
+        return type(recipe).model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {where}: {first['msg']}") from None
+
+
+def _load_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _overlay(tree: dict[str, Any], layer: Mapping[str, Any], source: str) -> None:
+    for key, value in layer.items():
+        if key not in tree:
+            raise ConfigError(f"{source}: there is no setting {key!r}; there are {', '.join(sorted(tree))}")
+        if isinstance(value, Mapping) and isinstance(tree[key], dict):
+            _overlay(tree[key], value, source)
+        else:
+            tree[key] = value
+
+
+def _assign(tree: dict[str, Any], path: list[str], value: Any, text: str) -> None:
+    for part in path[:-1]:
+        inner = tree.get(part)
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {text}: there is no group {part!r}")
+        tree = inner
+    if path[-1] not in tree:
+        raise ConfigError(f"--set {text}: there is no setting {path[-1]!r}; there are {', '.join(sorted(tree))}")
+    tree[path[-1]] = value
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+class Environment(Frozen):
+    """All that fathom reads from the environment, read once by whoever starts the program."""
+
+    home: Path
+    model_url: str = ""
+    model_name: str = ""
+    api_key: SecretStr = SecretStr("")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Environment":
+        """From `FATHOM_HOME` (default: the user's data folder), `FATHOM_MODEL_URL` (an OpenAI-compatible base URL),
+        `FATHOM_MODEL` and `FATHOM_API_KEY`."""
+        env = os.environ if environ is None else environ
+        home = env.get("FATHOM_HOME") or Path(env.get("XDG_DATA_HOME") or "~/.local/share") / "fathom"
+        return cls(
+            home=Path(home).expanduser().absolute(),
+            model_url=env.get("FATHOM_MODEL_URL", ""),
+            model_name=env.get("FATHOM_MODEL", ""),
+            api_key=SecretStr(env.get("FATHOM_API_KEY", "")),
+        )

@@ -1,0 +1,92 @@
+"""Every way fathom can fail, in one tree.
+
+Two endings tell who should act. An `...Error` is the caller's or the model's to mend: bad input, a page that does not
+exist, arguments that do not fit. A `...Fault` is infrastructure: a server that is down, a disk that is full. Faults
+never become text the model reads as evidence, and a trajectory that met one it could not get over ends as `failed`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+
+class FathomError(Exception):
+    """Base of all. `str(error)` is one line that says what happened; `hint` says what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(FathomError):
+    """A setting is missing, unknown or out of range."""
+
+    exit_code = 2
+
+
+class InputError(FathomError):
+    """A file or record could not be read. Names the source and, where known, the byte offset."""
+
+    exit_code = 2
+    Kind = Literal["missing", "empty", "truncated", "corrupt", "encrypted", "oversized", "unsupported"]
+
+    def __init__(
+        self, source: str | Path, kind: Kind, reason: str, *, offset: int | None = None, hint: str = ""
+    ) -> None:
+        where = f"{source} at byte {offset}" if offset is not None else f"{source}"
+        super().__init__(f"{where}: {kind}: {reason}", hint=hint)
+        self.source, self.kind, self.reason, self.offset = str(source), kind, reason, offset
+
+
+class AssetFault(FathomError):
+    """A pinned file could not be had from the package registry, or is not the file that was pinned."""
+
+
+class ModelFault(FathomError):
+    """The model endpoint could not answer and may later: refused connection, 429, 5xx, timeout, garbage reply.
+
+    `retry_after_s` carries the server's own wish where it sent one.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class ModelRequestError(FathomError):
+    """The endpoint will never take this request as it stands: bad key, unknown model, bad schema (4xx)."""
+
+
+class ContextOverflowError(ModelRequestError):
+    """The prompt does not fit the model's context window."""
+
+
+class PageNotFoundError(FathomError):
+    """The world says, with positive evidence, that there is no such page. The model may see this."""
+
+
+class WorldUnavailableFault(FathomError):
+    """Search or fetch failed for reasons that say nothing about the page or the query."""
+
+
+class ToolError(FathomError):
+    """A tool call failed in a way the model should know about. `kind` is what it is told."""
+
+    Kind = Literal["arguments", "unknown_tool", "not_found", "timeout", "upstream", "empty", "denied"]
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class GraderFault(FathomError):
+    """The judge could not be asked, or its reply could not be read. Counted in every report, never dropped."""
+
+
+class RunError(FathomError):
+    """A run cannot be found, is held by another process, or its record is not what the request needs."""
+
+
+class ReplayError(RunError):
+    """What the program did now is not what the record says it did then: at which step, and how they differ."""

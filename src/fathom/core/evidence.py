@@ -1,0 +1,32 @@
+"""Evidence: the exact spans of stored pages that answers stand on."""
+
+from fathom.core.model import Frozen
+
+
+class Evidence(Frozen):
+    """A span of a page as it was when it was read.
+
+    The law, checked by `fathom verify`: `text == page_text[start:end]` for the stored page whose sha256 is
+    `page_hash`. Offsets count Unicode code points. `fetched_at` is UTC, ISO 8601.
+    """
+
+    id: str
+    url: str
+    title: str
+    page_hash: str
+    start: int
+    end: int
+    text: str
+    fetched_at: str
+
+
+class Page(Frozen):
+    """A page's text as the world gave it. `text_hash` is the sha256 of `text` in UTF-8; `licence` where known."""
+
+    url: str
+    title: str
+    text: str
+    text_hash: str
+    fetched_at: str
+    licence: str = ""
+    lang: str = ""

@@ -1,0 +1,1 @@
+"""Corpora: documents in, frozen and searchable snapshots out."""

@@ -1,0 +1,1 @@
+"""Readers: files in, documents out, and a clear line for whatever cannot be read."""

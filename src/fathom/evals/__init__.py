@@ -1,0 +1,1 @@
+"""Measuring agents: question sets, rounds, intervals."""

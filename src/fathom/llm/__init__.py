@@ -1,0 +1,1 @@
+"""Language models behind one protocol, and the one parser from text to tool calls."""

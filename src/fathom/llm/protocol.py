@@ -1,0 +1,80 @@
+"""What a language model is to the rest of fathom.
+
+`ChatModel` takes messages and gives a completion; `TokenModel` takes and gives token ids with log-probabilities, for
+training. Implementations raise `ModelFault` (may work later), `ModelRequestError` (never will) or
+`ContextOverflowError`; a failure is never text in a completion.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from fathom.core.message import Message, ToolSpec
+from fathom.core.model import Frozen
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+class Sampling(Frozen):
+    """How to sample. None leaves the endpoint's default. `json_schema` constrains the reply to JSON of that schema;
+    `enable_thinking` is passed to chat templates that know the switch."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    presence_penalty: float | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    json_schema: dict[str, Any] | None = None
+    enable_thinking: bool | None = None
+
+
+class Completion(Frozen):
+    """One reply. `message` has reasoning already taken out of `content`; `model` is the name the endpoint gave itself;
+    token counts as the endpoint reported them (0 where it did not)."""
+
+    message: Message
+    finish: FinishReason = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    model: str = ""
+
+
+class ChatModel(Protocol):
+    """A chat model. `name` is what reports show."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec] = (),
+        sampling: Sampling = Sampling(),
+        *,
+        sticky: str = "",
+    ) -> Completion:
+        """The next assistant message. Calls with equal `sticky` go to the same server of a pool while it is healthy."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Sample(Frozen):
+    """A sampled continuation: token ids, their log-probabilities (nats, same length), and the number of weight updates
+    of the weights that sampled them."""
+
+    ids_T: tuple[int, ...]
+    logprobs_T: tuple[float, ...]
+    policy_version: int = 0
+
+
+class TokenModel(Protocol):
+    """A model sampled by token ids."""
+
+    async def sample(
+        self, prompt_ids: Sequence[int], sampling: Sampling
+    ) -> tuple[tuple[int, ...], tuple[float, ...], int]:
+        """(ids_T, logprobs_T, policy_version) of the continuation."""
+        ...

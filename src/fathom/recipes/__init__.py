@@ -1,0 +1,1 @@
+"""Complete configurations, and the only place that wires implementations together."""

@@ -1,0 +1,1 @@
+"""Running agents: one run with its log, resume and replay."""

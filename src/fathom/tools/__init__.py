@@ -1,0 +1,1 @@
+"""What an agent can do: tools with published schemas over a world."""

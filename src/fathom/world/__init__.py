@@ -1,0 +1,1 @@
+"""Worlds: what can be searched and opened. Agents cannot tell which one they are in."""

@@ -1,0 +1,51 @@
+"""`World`: search, open, links. All implementations pass one contract suite."""
+
+from typing import Protocol
+
+from fathom.core.evidence import Page
+from fathom.core.model import Frozen
+
+
+class Hit(Frozen):
+    """A search result. Where the snippet is an exact span of the page's text, `start` and `end` (code points) and the
+    page's `text_hash` say so; else they are -1 and empty."""
+
+    url: str
+    title: str
+    snippet: str
+    score: float = 0.0
+    start: int = -1
+    end: int = -1
+    text_hash: str = ""
+    date: str = ""
+    source: str = ""
+
+
+class WorldLink(Frozen):
+    """A link out of a page."""
+
+    url: str
+    title: str
+    anchor: str = ""
+
+
+class World(Protocol):
+    """A searchable set of pages. Raises `PageNotFoundError` only with positive evidence, else
+    `WorldUnavailableFault`."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        """At most `k` hits, best first, at most one per page; empty when nothing matches. Total over `query`."""
+        ...
+
+    async def open(self, url: str) -> Page:
+        """The page at `url`."""
+        ...
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        """The links out of the page at `url`, in the order of the page."""
+        ...
+
+    async def close(self) -> None: ...
