@@ -1,1 +1,1 @@
-"""One grader for evaluation, rejection sampling and reward; citations that are checked, and the reports that show it."""
+"""One grader for evaluation, rejection sampling and reward; checked citations, and the reports that show them."""

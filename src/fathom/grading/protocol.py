@@ -19,7 +19,7 @@ class Grade(Frozen):
 
 
 class Grader(Protocol):
-    """Scores a trajectory's answer against its task. Total: whatever goes wrong becomes a `failed` grade that says so."""
+    """Scores a trajectory's answer against its task. Total: what goes wrong becomes a `failed` grade."""
 
     @property
     def name(self) -> str: ...
