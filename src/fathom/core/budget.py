@@ -40,3 +40,14 @@ class Budget(Frozen):
         if self.seconds is not None and usage.seconds >= self.seconds * (1 - self.reserve):
             return "seconds"
         return None
+
+
+class Meter:
+    """What an attempt has spent so far, model and tool calls of every part of it together."""
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+
+    def add(self, **spent: float) -> None:
+        """Add to the counts by `Usage` field name, as in `add(llm_calls=1, seconds=0.2)`."""
+        self.usage = self.usage + Usage.model_validate(spent)

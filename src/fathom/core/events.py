@@ -1,7 +1,7 @@
 """Events and the journal: how a run remembers what it did.
 
-A run is a deterministic program plus the results of its effects: model calls and tool calls. Each effect goes through
-`Journal.step`, which writes `started` before and `finished` after it. A journal that already holds the result of a step
+A run is a deterministic program plus the results of its effects: model calls, world calls, other tool effects. Each
+goes through `Journal.step`, which writes `started` before and `finished` after it. A journal that already holds the result of a step
 gives it back instead of repeating the effect; so resuming a run is running its program again over its journal, and
 replaying it is doing so with effects forbidden.
 """
@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from fathom.core.model import Frozen, content_hash
 
-StepKind = Literal["model", "tool"]
+StepKind = Literal["model", "world", "tool"]
 
 
 class Event(Frozen):
@@ -41,7 +41,8 @@ class Journal(Protocol):
         """The recorded result of this step, or `effect()` run and recorded.
 
         `request` is plain JSON and tells what is asked; the step's key is derived from it and from the number of steps
-        before it. `effect` returns plain JSON. What `effect` raises passes through, and nothing is recorded as
+        begun before it; steps may run side by side as long as they begin in an order the program fixes. `effect`
+        returns plain JSON. What `effect` raises passes through, and nothing is recorded as
         finished. Raises `ReplayError` when the record holds another request at this place.
         """
         ...

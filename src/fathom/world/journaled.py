@@ -1,0 +1,61 @@
+"""`JournaledWorld`: a world whose answers are a run's record. Page texts are kept under their hash, beside the log."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fathom.core.budget import Meter
+from fathom.core.errors import PageNotFoundError, WorldUnavailableFault
+from fathom.core.events import Journal
+from fathom.core.evidence import Page
+from fathom.world.protocol import Hit, World, WorldLink
+
+_RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
+
+
+class JournaledWorld:
+    """Wraps any `World`. That a page does not exist, or that the world could not answer, is recorded like any answer:
+    the model has been told, so a resumed run must tell it the same."""
+
+    def __init__(self, world: World, journal: Journal, meter: Meter) -> None:
+        self._world, self._journal, self._meter = world, journal, meter
+        self.name = world.name
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        async def effect() -> Any:
+            return [hit.model_dump(mode="json") for hit in await self._world.search(query, k)]
+
+        rows = await self._step({"search": query, "k": k}, effect)
+        return tuple(Hit.model_validate(row) for row in rows)
+
+    async def open(self, url: str) -> Page:
+        async def effect() -> Any:
+            page = await self._world.open(url)
+            self._journal.keep(page.text)
+            return page.model_dump(mode="json")
+
+        return Page.model_validate(await self._step({"open": url}, effect))
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        async def effect() -> Any:
+            return [link.model_dump(mode="json") for link in await self._world.links(url)]
+
+        rows = await self._step({"links": url}, effect)
+        return tuple(WorldLink.model_validate(row) for row in rows)
+
+    async def close(self) -> None:
+        await self._world.close()
+
+    async def _step(self, request: Any, effect: Callable[[], Awaitable[Any]]) -> Any:
+        async def outcome() -> Any:
+            try:
+                return {"ok": await effect()}
+            except PageNotFoundError as error:
+                return {"raised": "not_found", "message": str(error)}
+            except WorldUnavailableFault as fault:
+                return {"raised": "unavailable", "message": str(fault)}
+
+        result = await self._journal.step("world", {"world": self.name, **request}, outcome)
+        self._meter.add(seconds=result.seconds)
+        if "raised" in result.value:
+            raise _RAISED[result.value["raised"]](result.value["message"])
+        return result.value["ok"]
