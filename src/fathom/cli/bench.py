@@ -1,0 +1,34 @@
+"""`fathom bench NAME`: run a measurement; `fathom bench list`: name them all."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="Which measurement, or `list` for all of them.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller sizes: ends within 50 seconds.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the shared data sets [../shared/data beside the checkout].")
+    ] = None,
+) -> None:
+    """Measure a part of fathom; the last line of the output is one JSON object with figures and goals."""
+    from fathom.bench import harness
+    from fathom.core.config import Environment
+    from fathom.core.model import canonical_json
+
+    if name == "list":
+        known = harness.summaries()
+        width = max((len(entry) for entry in known), default=0)
+        for entry, (_, summary) in known.items():
+            typer.echo(f"{entry:<{width}}  {summary}")
+        return
+    result = harness.measure(
+        harness.load(name),
+        quick=quick,
+        progress=lambda line: typer.echo(line, err=True),
+        shared_data=data or harness.find_shared_data(),
+        home=Environment.read().home,
+    )
+    typer.echo(canonical_json(result))

@@ -1,0 +1,31 @@
+"""Which code is running: the commit where it runs out of a checkout, else the version."""
+
+import subprocess
+from pathlib import Path
+
+import fathom
+
+
+def source_root() -> Path:
+    """The folder that holds `src/fathom` in a checkout. Of an installed package it is some folder without a meaning."""
+    return Path(fathom.__file__).resolve().parents[2]
+
+
+def code_version() -> str:
+    """The commit of the checkout, with `+dirty` where tracked files differ from it; else `v<version>`."""
+    root = source_root()
+    found = _git(root, "rev-parse", "--show-toplevel", "HEAD")
+    # An installed package may lie inside somebody else's repository: only the checkout's own root counts.
+    if found is None or len(found.split()) != 2 or Path(found.split()[0]) != root:
+        return f"v{fathom.__version__}"
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return found.split()[1][:12] + ("+dirty" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
