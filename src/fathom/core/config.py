@@ -102,3 +102,8 @@ class Environment(Frozen):
             model_name=env.get("FATHOM_MODEL", ""),
             api_key=SecretStr(env.get("FATHOM_API_KEY", "")),
         )
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """This process's environment with `changes`, for a program started by fathom."""
+    return {**os.environ, **changes}

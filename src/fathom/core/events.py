@@ -1,15 +1,16 @@
 """Events and the journal: how a run remembers what it did.
 
 A run is a deterministic program plus the results of its effects: model calls, world calls, other tool effects. Each
-goes through `Journal.step`, which writes `started` before and `finished` after it. A journal that already holds the result of a step
-gives it back instead of repeating the effect; so resuming a run is running its program again over its journal, and
-replaying it is doing so with effects forbidden.
+goes through `Journal.step`, which writes `started` before and `finished` after it. A journal that already holds the
+result of a step gives it back instead of repeating the effect; so resuming a run is running its program again over its
+journal, and replaying it is doing so with effects forbidden.
 """
 
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
+from fathom.core.errors import RunError
 from fathom.core.model import Frozen, content_hash
 
 StepKind = Literal["model", "world", "tool"]
@@ -56,6 +57,10 @@ class Journal(Protocol):
         event that names it is recorded, so inside `effect`. Keeping a text twice stores it once."""
         ...
 
+    def recall(self, digest: str) -> str:
+        """The text kept under `digest`. Raises `RunError` if there is none or it is not what was kept."""
+        ...
+
 
 def step_key(kind: StepKind, index: int, request: Any) -> str:
     """The idempotency key of a run's `index`-th step (from 0): `"<kind>-<index>-<16 hex of the request's hash>"`."""
@@ -86,6 +91,11 @@ class MemoryJournal:
         digest = content_hash(text)
         self.texts[digest] = text
         return digest
+
+    def recall(self, digest: str) -> str:
+        if digest not in self.texts:
+            raise RunError(f"no text is kept under {digest}")
+        return self.texts[digest]
 
 
 class Listener(Protocol):

@@ -30,10 +30,10 @@ class JournaledWorld:
     async def open(self, url: str) -> Page:
         async def effect() -> Any:
             page = await self._world.open(url)
-            self._journal.keep(page.text)
-            return page.model_dump(mode="json")
+            return {**page.model_dump(mode="json", exclude={"text"}), "text_hash": self._journal.keep(page.text)}
 
-        return Page.model_validate(await self._step({"open": url}, effect))
+        row = await self._step({"open": url}, effect)
+        return Page.model_validate({**row, "text": self._journal.recall(row["text_hash"])})
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
         async def effect() -> Any:
