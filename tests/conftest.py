@@ -1,0 +1,34 @@
+"""Fixtures every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fathom.core.config import Environment
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets beside the checkout. It is no part of the repository, so tests on it may be skipped."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("there is no ../shared/data beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fathom_home() -> Path:
+    """Where model and corpus are kept between test runs, so that each is fetched once: FATHOM_HOME, as `make` sets it,
+    else `.fathom` in the checkout. Tests write runs and corpora of their own under `tmp_path`."""
+    if "FATHOM_HOME" not in os.environ:
+        return REPOSITORY / ".fathom"
+    return Environment.read().home
