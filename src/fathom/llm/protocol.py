@@ -12,6 +12,7 @@ from pydantic import Field
 
 from fathom.core.message import Message, ToolSpec
 from fathom.core.model import Frozen
+from fathom.llm.wire import Malformed
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -32,13 +33,15 @@ class Sampling(Frozen):
 
 class Completion(Frozen):
     """One reply. `message` has reasoning already taken out of `content`; `model` is the name the endpoint gave itself;
-    token counts as the endpoint reported them (0 where it did not)."""
+    token counts as the endpoint reported them (0 where it did not). `malformed` tells of the first native tool call
+    that could not be read; calls before it are in `message`."""
 
     message: Message
     finish: FinishReason = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
     model: str = ""
+    malformed: Malformed | None = None
 
 
 class ChatModel(Protocol):
