@@ -24,16 +24,18 @@ def split_reasoning(text: str) -> tuple[str, str | None]:
     and so is all that stands before a closing tag which nothing opened, and all that follows an opening tag which
     nothing closes, up to the first line that opens with an action.
     """
-    said, thoughts, start, opened = "", [], 0, False
+    said: list[str] = []
+    thoughts: list[str] = []
+    start, opened = 0, False
     for tag in _TAG.finditer(text):
         piece, start = text[start : tag.start()], tag.end()
         if opened:
             thoughts.append(piece)
         elif tag[1]:  # closes what the prompt opened, or closes twice: all so far was thought
-            thoughts.append(_joined([said, piece]))
-            said = ""
+            thoughts.append(_joined([*said, piece]))
+            said = []
         else:
-            said = _joined([said, piece])
+            said.append(piece)
         opened = not tag[1]
     rest = text[start:]
     if start == 0:
@@ -43,7 +45,7 @@ def split_reasoning(text: str) -> tuple[str, str | None]:
         end = action.start() if action else len(rest)
         thoughts.append(rest[:end])
         rest = rest[end:]
-    return _joined([said, rest]), _joined(thoughts) or None
+    return _joined([*said, rest]), _joined(thoughts) or None
 
 
 def reasoning_of(message: Mapping[str, Any]) -> tuple[str, str | None]:
