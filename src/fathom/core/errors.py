@@ -88,5 +88,9 @@ class RunError(FathomError):
     """A run cannot be found, is held by another process, or its record is not what the request needs."""
 
 
+class StoreFault(RunError):
+    """The disk did not take a record: it is full, failing, or not writable. What was acknowledged before stands."""
+
+
 class ReplayError(RunError):
     """What the program did now is not what the record says it did then: at which step, and how they differ."""

@@ -1,9 +1,14 @@
-"""Which code is running: the commit where it runs out of a checkout, else the version."""
+"""Which code is running: the commit where it runs out of a checkout, else the version; and on top of what."""
 
+import contextlib
+import platform
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import fathom
+
+_SHAPING = ("xllamacpp", "openai", "tantivy", "trafilatura", "pydantic")
 
 
 def source_root() -> Path:
@@ -20,6 +25,15 @@ def code_version() -> str:
         return f"v{fathom.__version__}"
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     return found.split()[1][:12] + ("+dirty" if changed else "")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that shape what a run gives, for its record."""
+    found = {"fathom": fathom.__version__, "python": platform.python_version(), "system": platform.platform()}
+    for package in _SHAPING:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -1,0 +1,78 @@
+"""`RunJournal`: a program's effects over a run's log, done once and remembered.
+
+When a run is continued its program runs again from the top. As long as the log has more to say (`History`), the
+journal answers out of it; behind its end, effects are done and logged. A step that was started and not finished is
+repeated under its key and logged as finished; no second start is written.
+"""
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from fathom.core.errors import RunError
+from fathom.core.events import Event, StepKind, StepResult, step_key
+from fathom.core.model import canonical_json
+from fathom.rollout.history import RUN_EVENTS, History
+
+
+class Log(Protocol):
+    """What a journal needs of a store."""
+
+    def events(self) -> Sequence[Event]: ...
+
+    def append(self, kind: str, key: str, body: Any) -> Event: ...
+
+    def keep(self, text: str) -> str: ...
+
+    def recall(self, digest: str) -> str: ...
+
+
+class RunJournal:
+    """The journal of a run that is being made or continued. `timer` measures effects, in seconds."""
+
+    def __init__(self, log: Log, *, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._log, self._timer = log, timer
+        self._history = History(log.events())
+        self._steps = self._notes = 0
+
+    async def step(self, kind: StepKind, request: Any, effect: Callable[[], Awaitable[Any]]) -> StepResult:
+        """See `Journal.step`."""
+        key, what = step_key(kind, self._steps, request), f"step {self._steps}"
+        self._steps += 1
+        if self._history.over:
+            self._log.append(f"{kind}_started", key, request)
+        else:
+            self._history.meet(what, f"{kind}_started", key, request)
+            if key in self._history.results:
+                return await self._history.result(what, key)
+        with self._history.effect():
+            began = self._timer()
+            value = await effect()
+            seconds = self._timer() - began
+        # The log may still tell what other steps did beside this one before the run broke off: that came first.
+        await self._history.end(what)
+        self._log.append(f"{kind}_finished", key, {"value": value, "seconds": seconds})
+        # The value as JSON gives it back, so that the program gets now what it gets when it runs over the log.
+        return StepResult(value=json.loads(canonical_json(value)), seconds=seconds)
+
+    def note(self, kind: str, body: Any) -> None:
+        """See `Journal.note`."""
+        key, what = f"note-{self._notes}", f"note {self._notes}"
+        if kind.startswith(RUN_EVENTS) or kind.endswith(("_started", "_finished")):
+            raise RunError(f"a note cannot be of kind {kind!r}, which is the record's own")
+        self._notes += 1
+        if self._history.over:
+            self._log.append(kind, key, body)
+        else:
+            self._history.meet(what, kind, key, body)
+
+    def keep(self, text: str) -> str:
+        return self._log.keep(text)
+
+    def recall(self, digest: str) -> str:
+        return self._log.recall(digest)
+
+    def close(self) -> None:
+        """To be called when the program has ended. Raises `ReplayError` if the log goes on."""
+        self._history.close()
