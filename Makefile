@@ -1,0 +1,68 @@
+# Two commands: `make demo` (a cited answer from an empty machine) and `make test` (all that CI checks).
+# They need git, make and Python 3.11 or later with its venv module; everything else comes from the package registry.
+
+VENV := .venv
+BIN := $(VENV)/bin
+Q ?= In which country was the composer of The Magic Flute born?
+export Q
+# Model, corpora and runs stay inside the checkout.
+export FATHOM_HOME ?= $(CURDIR)/.fathom
+
+# The first of these that runs, is new enough and can make environments. `make PYTHON=...` puts another one first.
+FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo "$$python"; break; fi; done
+
+define SETUP
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo "fathom needs Python 3.11 or later with its venv module, and there is none on PATH." >&2; \
+		echo "Install one (Debian, Ubuntu: apt install python3 python3-venv) or say make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	"$$python" scripts/setup_env.py $(VENV) $(1)
+	@touch $@
+endef
+
+.PHONY: demo test lint lock schemas torch clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo
+	@$(BIN)/fathom ask "$$Q"
+
+$(VENV)/.demo: requirements/demo.txt pyproject.toml scripts/setup_env.py
+	$(call SETUP,requirements/demo.txt)
+
+# dev.txt holds all of demo.txt at the same versions.
+$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/setup_env.py
+	$(call SETUP,requirements/dev.txt)
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+# What docs/schemas publishes; a test fails when it is out of date.
+schemas: $(VENV)/.dev
+	$(BIN)/python scripts/write_schemas.py
+
+# torch serves training only, and nothing that `make test` runs needs it. It is pinned by version and not by hash,
+# because CPU wheels differ by index; pip's own index settings say which one is taken.
+torch: $(VENV)/.dev
+	$(BIN)/python -m pip install -r requirements/train.txt
+
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" pyproject.toml requirements/build.in
+
+# Keeps the versions of the present locks where they still fit; `make lock UPGRADE=--upgrade` takes the newest.
+lock: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(UV) $(UPGRADE) --output-file requirements/demo.txt
+	$(UV) $(UPGRADE) --extra dense --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
