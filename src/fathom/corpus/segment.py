@@ -1,42 +1,69 @@
-"""Text to index terms, the same way for passages and for queries.
+"""Text to index terms, the same way for passages and for queries, whatever the language.
 
-Chinese and Japanese runs are cut before the indexer sees them; everything else is left to it: words at anything that is
-not a letter or digit, lower case, accents off, English stems.
+Chinese and Japanese runs become overlapping character pairs, traditional characters first turned into simplified ones.
+The rest is left to tantivy: words at anything that is no letter or digit, lower case, no accents, English stems.
+
+Chosen by measurement (docs/results/search.md). zhwiki: pairs find 99.4 % of known items and 99.0 % of titles, words
+(jieba) 80.2 % and 98.8 %, both together 99.2 % and 98.9 % at four times the cost; without the change of script a query
+in the other one finds 67 % instead of 99 %. English stems raise hit@10 of sentence queries by 3.0 points in English,
+4.5 in French, 1.9 in Spanish; stems of the own language would add 0.1 and 1.4 to the last two.
 """
 
 import re
+import unicodedata
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from fathom.core.text import STOPWORDS
 
 if TYPE_CHECKING:
     import tantivy
 
-NAME = "words-en_stem+cjk-bigrams/1"
+NAME = "en_stem+simplified-pairs/2"
 _RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]+")
+_HAN = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0xF900, 0xFB00))
 _MAX_TERM_BYTES = 100
 
 
 def segment(text: str) -> str:
-    """`text` with blanks between the character pairs of its Chinese and Japanese runs; other text as it is."""
+    """`text` with its Chinese and Japanese runs turned into character pairs with blanks between."""
     if text.isascii():
         return text
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
     return _RUN.sub(_pairs, text)
 
 
 def _pairs(run: re.Match[str]) -> str:
-    characters = run.group()
-    pairs = [characters[i : i + 2] for i in range(max(1, len(characters) - 1))]
-    return f" {' '.join(pairs)} "
+    characters = run.group().translate(_simplified())
+    if len(characters) == 1:
+        return f" {characters} "
+    return f" {' '.join(map(''.join, pairwise(characters)))} "
 
 
-def analyzer() -> "tantivy.TextAnalyzer":
-    """What turns segmented text into terms."""
+@cache
+def _simplified() -> dict[int, str]:
+    """Traditional to simplified, character by character: a conversion that looks at context would treat a few words
+    of a query otherwise than the sentence they come from."""
+    import opencc
+
+    characters = [chr(code) for block in _HAN for code in block]
+    converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    return {ord(old): new for old, new in zip(characters, converted, strict=True) if old != new and len(new) == 1}
+
+
+def analyzer(*, stopwords: bool = True) -> "tantivy.TextAnalyzer":
+    """What turns segmented text into terms. Without `stopwords` those of the default corpora's languages are left out:
+    in queries only, where it raises recall@10 on twowiki by 0.9 points and halves the time."""
     import tantivy
 
-    return (
+    chain = (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
         .filter(tantivy.Filter.remove_long(_MAX_TERM_BYTES))
         .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.ascii_fold())
-        .filter(tantivy.Filter.stemmer("english"))
-        .build()
     )
+    if not stopwords:
+        chain = chain.filter(tantivy.Filter.custom_stopword(sorted(STOPWORDS)))
+    return chain.filter(tantivy.Filter.stemmer("english")).build()

@@ -1,109 +1,65 @@
-"""Snapshots: named, content-hashed, frozen corpora on disk.
+"""Snapshots: named, content-hashed, frozen corpora that can be read and searched.
 
-`<home>/corpora/<name>/` holds one folder per version and the file `CURRENT`, which names the one in use. A version is
-built in a hidden folder beside the others and renamed when it is whole; then CURRENT is replaced. So a build that dies
-leaves what was there before, and a snapshot that is open stays as it is whatever is built beside it.
+A snapshot is one version of a corpus: its documents and passages in SQLite, an inverted index over the passages, and,
+where it was asked for, one vector per passage. Building streams, so memory does not grow with the text.
 """
 
-import contextlib
-import fcntl
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field, ValidationError
 
 import fathom
-from fathom.core.config import Config
+from fathom.core.assets import Progress, quiet
+from fathom.core.config import Environment
 from fathom.core.errors import ConfigError, InputError
-from fathom.core.model import Frozen, canonical_json, content_hash
 from fathom.corpus import segment
+from fathom.corpus.dense import DenseConfig, DenseIndex, VectorCache, passage_text, write_vectors
 from fathom.corpus.document import Document, Link, Match
-from fathom.corpus.lexical import LexicalIndex, write_index
-from fathom.corpus.passages import PassageConfig
-from fathom.corpus.store import Counts, Store, StoreWriter
+from fathom.corpus.encoders import Encoder, load_encoder
+from fathom.corpus.fusion import DEPTH, fuse
+from fathom.corpus.lexical import MAX_QUERY_CHARACTERS, LexicalIndex, write_index
+from fathom.corpus.store import Store, StoreWriter
+from fathom.corpus.versions import (
+    CorpusConfig,
+    Manifest,
+    Mode,
+    building,
+    current_version,
+    file_sizes,
+    publish,
+    read_manifest,
+)
 
-Mode = Literal["lexical", "dense", "fused"]
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, how much of it is done and the whole (0 where unknown)."""
-
-SCHEMA: Literal["fathom.snapshot/1"] = "fathom.snapshot/1"
-_CURRENT, _MANIFEST, _STORE, _INDEX = "CURRENT", "manifest.json", "documents.sqlite", "lexical"
+_STORE, _INDEX, _VECTORS = "documents.sqlite", "lexical", "vectors.faiss"
 _REPORT_EVERY = 500
-
-
-class CorpusConfig(Config):
-    """How a corpus is cut and indexed."""
-
-    passages: PassageConfig = PassageConfig()
-    index_heap_mb: int = Field(
-        default=2048,
-        ge=16,
-        le=4095,
-        description="MB of postings held before they are written; used only as far as needed (150k passages: 100 MB). "
-        "More than fit make further segments, whose sums of scores may differ in the last bit",
-    )
-
-
-class Manifest(Frozen):
-    """What a snapshot says of itself. `hash` is that of the documents sorted by url, independent of how they are
-    stored; `index_hash` that of all that was indexed, in order; `files` maps a file to its size in bytes."""
-
-    schema_: Literal["fathom.snapshot/1"] = Field(default=SCHEMA, alias="schema")
-    name: str
-    hash: str
-    index_hash: str
-    counts: Counts
-    config: CorpusConfig
-    analysis: str
-    builders: dict[str, str]
-    problems: tuple[str, ...] = ()
-    files: dict[str, int]
-
-    model_config = {"populate_by_name": True}
-
-
-def quiet(label: str, done: int, total: int) -> None:
-    """The progress that tells nobody."""
 
 
 class Snapshot:
     """One version of a corpus, open for reading. Safe to share between threads."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, encoder: Encoder | None = None) -> None:
         self.folder, self.manifest = folder, manifest
         self.name, self.hash = manifest.name, manifest.hash
         self._store = Store(folder / _STORE)
         self._lexical = LexicalIndex(folder / _INDEX)
+        self._dense: DenseIndex | None = None
+        self._encoder = encoder
+        self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path) -> "Snapshot":
+    def open(cls, folder: Path, encoder: Encoder | None = None) -> "Snapshot":
         """The current version of the corpus at `folder`, or the version that `folder` is.
 
-        Raises `ConfigError` if there is no corpus there and `InputError` naming the file that is missing or damaged.
+        `encoder` is for queries; without one, the encoder the manifest names is loaded when the first dense query
+        comes. Raises `ConfigError` if there is no corpus there and `InputError` naming a file missing or damaged.
         """
-        version = _current(folder)
-        manifest = _read_manifest(version)
-        for name, size in manifest.files.items():
-            path = version / name
-            try:
-                found = path.stat().st_size
-            except FileNotFoundError:
-                raise InputError(path, "missing", "the manifest names it", hint="build the corpus again") from None
-            if found != size:
-                raise InputError(
-                    path,
-                    "truncated" if found < size else "corrupt",
-                    f"{found} bytes instead of {size}",
-                    hint="build the corpus again",
-                )
-        snapshot = cls(version, manifest)
+        version = current_version(folder)
+        manifest = read_manifest(version)
+        snapshot = cls(version, manifest, encoder)
         if snapshot._lexical.passages != manifest.counts.passages:
-            raise InputError(
-                version / _INDEX, "corrupt", "the index holds another number of passages than the manifest"
-            )
+            raise InputError(version / _INDEX, "corrupt", "it holds another number of passages than the manifest says")
         return snapshot
 
     def get(self, url: str) -> Document | None:
@@ -117,11 +73,41 @@ class Snapshot:
     def search(self, query: str, k: int = 10, mode: Mode | None = None) -> tuple[Match, ...]:
         """At most `k` passages, best first; several may be of one page. Empty where nothing matches; any text will do.
 
-        `mode` None is the best the snapshot offers.
+        `mode` None is what the corpus was built for. Dense search raises `ConfigError` where there are no vectors, and
+        what its encoder raises.
         """
-        ranked = self._lexical.search(query, k)
+        mode = mode or self.manifest.config.mode
+        if mode == "lexical":
+            ranked = self._lexical.search(query, k)
+        elif mode == "dense":
+            ranked = self._search_dense(query, k)
+        else:
+            depth = max(k, DEPTH)
+            rankings = [self._lexical.search(query, depth), self._search_dense(query, depth)]
+            ranked = fuse([[number for number, _ in ranking] for ranking in rankings], k)
         passages = self._store.passage_rows([number for number, _ in ranked])
+        # Built of checked rows; to validate them again would cost more than the search.
         return tuple(Match.model_construct(passage=passages[number], score=score) for number, score in ranked)
+
+    def _search_dense(self, query: str, k: int) -> list[tuple[int, float]]:
+        index, encoder = self._dense_side()
+        text = query[:MAX_QUERY_CHARACTERS].encode("utf-8", "replace").decode().strip()
+        if k < 1 or not text:
+            return []
+        return index.search(encoder.encode([encoder.query_prefix + text])[0], k)
+
+    def _dense_side(self) -> tuple[DenseIndex, Encoder]:
+        with self._lock:
+            dense = self.manifest.config.dense
+            if dense is None:
+                raise ConfigError(
+                    f"corpus {self.name} has no vectors", hint="build it with an encoder, or search lexically"
+                )
+            if self._dense is None:
+                self._dense = DenseIndex(self.folder / _VECTORS)
+            if self._encoder is None:
+                self._encoder = load_encoder(dense.encoder, Environment.read())
+            return self._dense, self._encoder
 
     def documents(self) -> Iterator[Document]:
         """All documents, in the order in which they came."""
@@ -144,14 +130,16 @@ def build_snapshot(
     on_progress: Progress = quiet,
     *,
     problems: Iterable[str] = (),
+    encoder: Encoder | None = None,
 ) -> Snapshot:
     """Build the corpus `name` in `folder` (`<home>/corpora/<name>`) from nothing, make it current and open it.
 
     Of documents with the same url the last one counts. `problems` are lines about what could not be read; it is looked
     at after `documents` ended, so it may be a list that the reader fills. If `documents` raises `InputError` after the
     first document, what came before is kept and the error becomes such a line. Raises `InputError` if there is none.
+    `encoder` stands for the one that `config` names.
     """
-    return _build(folder, name, documents, config, on_progress, problems, base=None)
+    return _build(folder, name, documents, config, on_progress, problems, encoder, base=None)
 
 
 def add_documents(
@@ -160,16 +148,18 @@ def add_documents(
     on_progress: Progress = quiet,
     *,
     problems: Iterable[str] = (),
+    encoder: Encoder | None = None,
 ) -> Snapshot:
-    """A new version of the corpus at `folder` with `documents` added to it; one with a url that is there replaces it.
+    """A new version of the corpus at `folder` with `documents` added; one with a url that is there replaces it.
 
-    Only new and changed documents are cut and encoded; the inverted index is written anew from the stored passages,
-    since a segment merged after deletions keeps estimated lengths and scores differently. So the result equals
-    `build_snapshot` over all documents in order.
+    Only new and changed documents are cut and encoded. The inverted index is written anew from the stored passages (10
+    seconds for 200,000): a segment merged after deletions keeps estimated lengths, and several segments sum scores in
+    another order, so both would rank a little differently. As it is, the result equals `build_snapshot` over all
+    documents in order.
     """
     base = Snapshot.open(folder)
     try:
-        return _build(folder, base.name, documents, base.manifest.config, on_progress, problems, base=base)
+        return _build(folder, base.name, documents, base.manifest.config, on_progress, problems, encoder, base)
     finally:
         base.close()
 
@@ -181,26 +171,41 @@ def _build(
     config: CorpusConfig,
     on_progress: Progress,
     problems: Iterable[str],
+    encoder: Encoder | None,
     base: Snapshot | None,
 ) -> Snapshot:
-    folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder):
-        scratch = folder / ".building"
-        shutil.rmtree(scratch, ignore_errors=True)  # left by a build that was killed
-        scratch.mkdir()
+    with building(folder) as scratch:
+        if base is not None:
+            shutil.copyfile(base.folder / _STORE, scratch / _STORE)
+        found = _write_store(scratch / _STORE, documents, config, on_progress)
+        store = Store(scratch / _STORE)
         try:
-            if base is not None:
-                shutil.copyfile(base.folder / _STORE, scratch / _STORE)
-            found = _write_store(scratch / _STORE, documents, config, on_progress)
-            manifest = _write_indexes(scratch, name, config, on_progress)
-            kept = base.manifest.problems if base else ()
-            lines = tuple(dict.fromkeys([*kept, *problems, *found]))
-            manifest = manifest.model_copy(update={"problems": lines})
-            (scratch / _MANIFEST).write_text(canonical_json(manifest) + "\n", encoding="utf-8")
-            version = _publish(folder, scratch, manifest)
+            counts = store.counts()
+            if not counts.documents:
+                raise InputError(name, "empty", "there is no document to build the corpus from")
+            rows = _reported(store, counts.passages, on_progress)
+            index_hash = write_index(scratch / _INDEX, rows, config.index_heap_mb)
+            if config.dense is not None:
+                encoder = encoder or load_encoder(config.dense.encoder, Environment.read(), on_progress)
+                _write_dense(scratch / _VECTORS, store, counts.passages, encoder, config.dense, on_progress, base)
+            manifest = Manifest(
+                name=name,
+                hash=store.content_hash(),
+                index_hash=index_hash,
+                counts=counts,
+                config=config,
+                analysis=segment.NAME,
+                encoder=config.dense.encoder.fingerprint if config.dense else "",
+                builders={"fathom": fathom.__version__, "tantivy": package_version("tantivy")},
+                problems=tuple(dict.fromkeys([*(base.manifest.problems if base else ()), *problems, *found])),
+                files=file_sizes(scratch),
+            )
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return Snapshot.open(version)
+            store.close()
+        published = publish(scratch, manifest)
+    if config.dense is not None:
+        _cache_path(folder, config.dense).unlink(missing_ok=True)
+    return Snapshot.open(published, encoder)
 
 
 def _write_store(path: Path, documents: Iterable[Document], config: CorpusConfig, on_progress: Progress) -> list[str]:
@@ -224,103 +229,36 @@ def _write_store(path: Path, documents: Iterable[Document], config: CorpusConfig
     return problems
 
 
-def _write_indexes(scratch: Path, name: str, config: CorpusConfig, on_progress: Progress) -> Manifest:
-    store = Store(scratch / _STORE)
+def _reported(store: Store, total: int, on_progress: Progress) -> Iterator[tuple[int, str, str]]:
+    for row in store.passages():
+        if row[0] % _REPORT_EVERY == 0:
+            on_progress("indexing passages", row[0], total)
+        yield row
+    on_progress("indexing passages", total, total)
+
+
+def _write_dense(
+    path: Path,
+    store: Store,
+    total: int,
+    encoder: Encoder,
+    config: DenseConfig,
+    on_progress: Progress,
+    base: Snapshot | None,
+) -> None:
+    cache = VectorCache(_cache_path(path.parent.parent, config), encoder.dim)
     try:
-        counts = store.counts()
-        if not counts.documents:
-            raise InputError(name, "empty", "there is no document to build the corpus from")
-
-        def reported() -> Iterator[tuple[int, str, str]]:
-            for row in store.passages():
-                if row[0] % _REPORT_EVERY == 0:
-                    on_progress("indexing passages", row[0], counts.passages)
-                yield row
-
-        index_hash = write_index(scratch / _INDEX, reported(), config.index_heap_mb)
-        on_progress("indexing passages", counts.passages, counts.passages)
-        return Manifest(
-            name=name,
-            hash=store.content_hash(),
-            index_hash=index_hash,
-            counts=counts,
-            config=config,
-            analysis=segment.NAME,
-            builders={"fathom": fathom.__version__, "tantivy": _version("tantivy")},
-            files=_sizes(scratch),
-        )
+        if base is not None:
+            index, block = DenseIndex(base.folder / _VECTORS), 1000
+            texts = [passage_text(title, text) for _, title, text in base._store.passages()]
+            for start in range(0, len(texts), block):
+                known = texts[start : start + block]
+                cache.remember(known, index.vectors(start, len(known)))
+        every = (passage_text(title, text) for _, title, text in store.passages())
+        write_vectors(path, every, total, encoder, config, cache, on_progress)
     finally:
-        store.close()
+        cache.close()
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    # Lock files and tantivy's list of its own files are no part of the index.
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
-
-
-def _publish(folder: Path, scratch: Path, manifest: Manifest) -> Path:
-    """Move a finished build into place and make it current. A version that is there already is used instead."""
-    key = content_hash([manifest.hash, manifest.index_hash, canonical_json(manifest.config)])[:16]
-    version = folder / key
-    for path in scratch.rglob("*"):
-        _sync(path)
-    if not (version / _MANIFEST).is_file():
-        shutil.rmtree(version, ignore_errors=True)
-        scratch.rename(version)
-    pointer = folder / f"{_CURRENT}.new"
-    pointer.write_text(key + "\n", encoding="ascii")
-    _sync(pointer)
-    pointer.replace(folder / _CURRENT)
-    _sync(folder)
-    return version
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    """One build at a time; the lock goes with the process that holds it."""
-    with (folder / ".lock").open("wb") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{folder.name}: another process is building this corpus", hint="wait for it") from None
-        yield
-
-
-def _current(folder: Path) -> Path:
-    if (folder / _MANIFEST).is_file():
-        return folder
-    try:
-        return folder / (folder / _CURRENT).read_text(encoding="ascii").strip()
-    except OSError:
-        raise ConfigError(
-            f"there is no corpus at {folder}", hint="fathom corpus list shows those there are; fathom corpus add"
-        ) from None
-    except UnicodeDecodeError:
-        raise InputError(folder / _CURRENT, "corrupt", "not the name of a version") from None
-
-
-def _read_manifest(version: Path) -> Manifest:
-    path = version / _MANIFEST
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(path, "missing", "the snapshot has no manifest", hint="build the corpus again") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(path, "corrupt", f"{where}: {first['msg']}", hint="build the corpus again") from None
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
+def _cache_path(folder: Path, config: DenseConfig) -> Path:
+    return folder / f".encoding-{config.encoder.fingerprint[:16]}"

@@ -22,7 +22,7 @@ from fathom.corpus.passages import PassageConfig, split_passages
 _PASSAGES = """
 CREATE TABLE passages (
     id INTEGER PRIMARY KEY, document INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-    text TEXT NOT NULL, prior INTEGER);
+    text TEXT NOT NULL);
 """
 _SCHEMA = f"""
 CREATE TABLE documents (
@@ -39,7 +39,7 @@ _NUMBER = f"""
 DROP INDEX passages_by_document;
 ALTER TABLE passages RENAME TO scattered;
 {_PASSAGES}
-INSERT INTO passages SELECT row_number() OVER (ORDER BY document, start) - 1, document, start, "end", text, prior
+INSERT INTO passages SELECT row_number() OVER (ORDER BY document, start) - 1, document, start, "end", text
     FROM scattered ORDER BY document, start;
 DROP TABLE scattered;
 CREATE INDEX passages_by_document ON passages (document);
@@ -75,7 +75,6 @@ class StoreWriter:
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;")
         if not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             self._db.executescript(_SCHEMA)
-        self._db.execute("UPDATE passages SET prior = id")
         self._last = self._db.execute("SELECT coalesce(max(id), 0) FROM documents").fetchone()[0]
         self._passages = self._db.execute("SELECT coalesce(max(id), -1) FROM passages").fetchone()[0] + 1
         self._gaps = False
@@ -111,7 +110,7 @@ class StoreWriter:
         )
         spans = split_passages(document.text, self._config)
         self._db.executemany(
-            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
             [
                 (self._passages + place, self._last, start, end, document.text[start:end])
                 for place, (start, end) in enumerate(spans)
@@ -179,10 +178,6 @@ class Store:
             "WHERE passages.id > ? ORDER BY passages.id LIMIT 2000"
         ):
             yield from batch
-
-    def prior_ids(self) -> list[int | None]:
-        """By passage id: its id in the version this one was made from, None where it is new."""
-        return [row[0] for row in self._rows("SELECT prior FROM passages ORDER BY id")]
 
     def _batches(self, query: str) -> Iterator[list[Any]]:
         last = -1
