@@ -184,8 +184,8 @@ class SchemaCalling:
         )
 
     def read(self, completion: Completion, *, first_call: int) -> ParsedReply:
-        message = completion.message
-        return parse_action(message.content, call_id=_ids(first_call), reasoning=message.reasoning)
+        message, ended = completion.message, completion.finish != "length"
+        return parse_action(message.content, call_id=_ids(first_call), reasoning=message.reasoning, ended=ended)
 
     def observation(self, call: ToolCall, text: str, *, error: str | None) -> Message:
         return _text_observation(text, error)

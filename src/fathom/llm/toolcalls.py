@@ -21,6 +21,7 @@ QUOTED_CHARS = 500  # of the offending text kept in a `Malformed`
 
 _ADVICE: dict[MalformedKind, str] = {
     "empty": "The reply was empty. Call a tool or give the answer.",
+    "cut_off": "The reply ran into its length limit and was cut off. Write it again, shorter.",
     "no_action": "The reply neither called a tool nor gave an answer in the agreed form. Do one of the two.",
     "unclosed_tag": "The reply opened <{tag}> and never closed it. Write the whole block again, shorter if need be.",
     "not_json": "The text of the call is not valid JSON. Write one JSON object with double-quoted keys and strings.",
@@ -229,20 +230,23 @@ def parse_arguments(name: str, arguments: str) -> tuple[dict[str, Any] | None, M
         return None, error.malformed
 
 
-def parse_action(text: str, *, call_id: Callable[[int], str], reasoning: str | None = None) -> ParsedReply:
+def parse_action(
+    text: str, *, call_id: Callable[[int], str], reasoning: str | None = None, ended: bool = True
+) -> ParsedReply:
     """Read the one JSON object of schema-constrained output: `{"thought": .., "action": {"name": ..,
     "arguments": {..}}}`, where the action named `answer` gives the answer. JSON with text around it or in need of
-    repair is read and marked `repaired`. Never raises."""
+    repair is read and marked `repaired`, but not where the reply did not end by itself. Never raises."""
     rest, thought = split_reasoning(clean_text(text))
     thoughts = [clean_text(part) for part in (reasoning, thought) if part]
     calls: tuple[ToolCall, ...] = ()
     answer, problem, repaired = None, None, False
     try:
-        value, repaired = _action_object(rest)
+        value, repaired = _action_object(rest, ended)
         if isinstance(value.get("thought"), str):
             thoughts.append(value["thought"])
-        action = value.get("action", value if "name" in value else None)
-        name, arguments, loose = _call_parts(action, rest)
+        if "action" not in value and "name" not in value:
+            raise _BlockError("no_action", rest)
+        name, arguments, loose = _call_parts(value.get("action", value), rest)
         repaired = repaired or loose or "action" not in value
         if name == ANSWER_ACTION:
             answer = arguments.get("answer")
@@ -263,7 +267,7 @@ def parse_action(text: str, *, call_id: Callable[[int], str], reasoning: str | N
     )
 
 
-def _action_object(text: str) -> tuple[dict[str, Any], bool]:
+def _action_object(text: str, ended: bool) -> tuple[dict[str, Any], bool]:
     if not text.strip():
         raise _BlockError("empty", "")
     try:
@@ -271,6 +275,8 @@ def _action_object(text: str) -> tuple[dict[str, Any], bool]:
     except TooDeepError:
         raise _BlockError("too_deep", text) from None
     except ValueError:
+        if not ended:
+            raise _BlockError("cut_off", text) from None
         brace = text.find("{")
         if brace < 0:
             raise _BlockError("no_action", text) from None

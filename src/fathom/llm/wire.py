@@ -19,7 +19,7 @@ ANSWER_ACTION = "answer"
 STOP_STRINGS = ("\n<tool_response>", "<tool_response>")
 
 MalformedKind = Literal[
-    "empty", "no_action", "unclosed_tag", "not_json", "not_object", "no_name", "bad_arguments", "too_deep",
+    "empty", "cut_off", "no_action", "unclosed_tag", "not_json", "not_object", "no_name", "bad_arguments", "too_deep",
     "empty_answer",
 ]  # fmt: skip
 
