@@ -6,7 +6,7 @@ deterministic: no model takes part, and the same answer and evidence give the sa
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,7 +88,7 @@ def check_answer(answer: str, evidence: Sequence[Evidence], *, unsupported: Unsu
     claims = [sentence for sentence in sentences if sentence.verdict != "no_claim"]
     return CheckedAnswer(
         answer=answer,
-        text=_shown(answer, pieces, sentences, unsupported),
+        text=shown(answer, sentences, unsupported, _plain_marker, lambda index: MARKS[sentences[index].verdict]),
         unsupported=unsupported,
         sentences=sentences,
         supported=sum(sentence.verdict == "supported" for sentence in claims),
@@ -199,15 +199,19 @@ def _span(source: Source, reading: Reading) -> Span:
 
 
 MARKS: dict[str, str] = {"unsupported": "[unsupported]", "uncited": "[no source]"}
-_STOPS = re.compile(r"[.!?。！？…]+[\"'”’»」』）)*_]*$")
+_STOPS = re.compile(r"[.!?。！？…]{1,8}[\"'”’»」』）)*_]{0,8}$")
+
+Cite = Callable[[int, tuple[str, ...]], str]
+Mark = Callable[[int], str]
 
 
-def _shown(answer: str, pieces: Sequence[Piece], sentences: Sequence[CheckedSentence], unsupported: Unsupported) -> str:
-    """The answer as it should be shown."""
+def shown(answer: str, sentences: Sequence[CheckedSentence], unsupported: Unsupported, cite: Cite, mark: Mark) -> str:
+    """The answer as it should be shown. `cite(index of the sentence, ids)` gives the text of a marker, `mark(index)`
+    what is put behind a sentence that is unsupported or has no source."""
     out: list[str] = []
     at = 0
     cut = False
-    for piece, sentence in zip(pieces, sentences, strict=True):
+    for index, (piece, sentence) in enumerate(zip(split(answer), sentences, strict=True)):
         gap = answer[at : sentence.start]
         out.append(gap.lstrip(" \t") if cut else gap)
         at = sentence.end
@@ -215,24 +219,26 @@ def _shown(answer: str, pieces: Sequence[Piece], sentences: Sequence[CheckedSent
         cut = bad and unsupported == "cut"
         if cut:
             continue
-        out.append(sentence.text if piece.kind == "code" else _rewritten(sentence, piece.kind))
+        out.append(sentence.text if piece.kind == "code" else _rewritten(index, sentence, piece.kind, cite))
         if bad and unsupported == "mark":
-            out.append(f" {MARKS[sentence.verdict]}")
+            out.append(f" {mark(index)}")
     text = "".join([*out, answer[at:]])
     return _without_empty_items(text) if unsupported == "cut" else text
 
 
-def _rewritten(sentence: CheckedSentence, kind: str) -> str:
+def _rewritten(index: int, sentence: CheckedSentence, kind: str, cite: Cite) -> str:
     """The sentence with its final markers. They stay where the answer put them if they are the final ones."""
     ids = sentence.citations or sentence.cited
     found = markers(sentence.text)
-    named = tuple(dict.fromkeys(identity for _, _, group in found for identity in group))
-    if named == ids and all(re.fullmatch(r"\[E\d+(, E\d+)*\]", sentence.text[a:b]) for a, b, _ in found):
-        return sentence.text
+    if {identity for _, _, group in found for identity in group} == set(ids):
+        text = sentence.text
+        for start, end, group in reversed(found):
+            text = text[:start] + cite(index, group) + text[end:]
+        return text
     text = re.sub(r"[ \t]+(?=[.,;:!?。，]|$)", "", MARKER.sub("", sentence.text)).strip()
     if not ids or not text:
         return text
-    marker = f"[{', '.join(ids)}]"
+    marker = cite(index, ids)
     if kind in ("row", "header_row"):
         cells = text.rstrip("| \t")
         return f"{cells} {marker}{text[len(cells) :]}"
@@ -240,6 +246,10 @@ def _rewritten(sentence: CheckedSentence, kind: str) -> str:
     place = stop.start() if stop else len(text)
     gap = "" if "\u2e80" <= text[place - 1 : place] <= "\u9fff" else " "
     return f"{text[:place]}{gap}{marker}{text[place:]}"
+
+
+def _plain_marker(_index: int, ids: tuple[str, ...]) -> str:
+    return f"[{', '.join(ids)}]"
 
 
 def _without_empty_items(text: str) -> str:

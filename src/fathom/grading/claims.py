@@ -30,7 +30,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence taken apart. `words` are its remaining content words (stem -> as written), `terms` the Chinese ones."""
+    """A sentence taken apart. `words` are its other content words (stem -> as written), `terms` the Chinese ones."""
 
     text: str
     lang: str

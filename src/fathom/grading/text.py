@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from fathom.core.text import fold as fold_letters
 from fathom.grading.lexicon import STOPWORDS
 
 _QUOTES = str.maketrans(
@@ -26,11 +27,7 @@ def without_emphasis(text: str) -> str:
 
 def fold(text: str) -> str:
     """`plain` in lower case and without accents, for comparing."""
-    lowered = plain(text).casefold()
-    if lowered.isascii():
-        return lowered
-    marked = unicodedata.normalize("NFD", lowered)
-    return unicodedata.normalize("NFC", "".join(char for char in marked if not unicodedata.combining(char)))
+    return fold_letters(plain(text))
 
 
 def language(text: str) -> str:

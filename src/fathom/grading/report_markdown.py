@@ -1,0 +1,153 @@
+"""A report as Markdown. What the model or a page wrote can form no HTML, no image and no link: those are escaped."""
+
+import re
+
+from fathom.core.trajectory import StopReason
+from fathom.grading.citation import MARKS, CheckedAnswer, shown
+from fathom.grading.report import Report, SourceEntry
+from fathom.grading.sentences import MARKER
+from fathom.grading.text import without_emphasis
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+|!~])")
+_WEB = re.compile(r"https?://[^\s<>\"'`]{1,2000}\Z", re.IGNORECASE)
+
+
+def render_markdown(report: Report) -> str:
+    """The report as one Markdown document that ends in a newline."""
+    parts = [
+        f"# {_escape(report.question)}",
+        _facts_line(report),
+        _answer(report),
+        _share_line(report),
+        *_list("Sources", [_source(source) for source in report.sources], ordered=True),
+        *_list("Sentences that were not borne out", _problems(report)),
+        *_list("Not found", [_escape(bare(text)) for text in report.not_found]),
+        *_list("Searched", [_escape(text) for text in report.searched]),
+        *_list("Read", [_escape(text) for text in report.read]),
+        "## Run",
+        _run_table(report),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def stop_text(stop: StopReason) -> str:
+    """Why the agent stopped, in words."""
+    if stop.kind == "budget":
+        return f"the limit on {(stop.budget or '').replace('_', ' ')} was reached"
+    return {
+        "answered": "answered",
+        "gave_up": "gave up",
+        "malformed": "the model's replies could not be used",
+        "failed": "failed",
+    }[stop.kind]
+
+
+def share_text(report: Report) -> str:
+    """How much of the answer its sources bear out, in words."""
+    checked = report.answer
+    if report.share_supported is None:
+        return "The answer makes no claim that could be checked."
+    noun = "sentence that claims" if checked.claims == 1 else "sentences that claim"
+    verb = "is" if checked.supported == 1 else "are"
+    return (
+        f"{checked.supported} of {checked.claims} {noun} something {verb} borne out by the sources "
+        f"({report.share_supported:.0%})."
+    )
+
+
+def run_rows(report: Report) -> list[tuple[str, str]]:
+    """What is told of the run, as (name, value) rows."""
+    usage, budget = report.usage, report.run.budget
+    rows = [
+        ("Run", report.run.run_id),
+        ("Agent", report.agent),
+        ("Model", report.model),
+        ("World", report.run.world),
+        ("Corpora", ", ".join(report.run.corpora)),
+        ("Stopped", stop_text(report.stop) + (" (final answer forced)" if report.stop.forced else "")),
+        ("Failure", f"{report.failure.error}: {report.failure.message}" if report.failure else ""),
+        ("Model calls", _spent(usage.llm_calls, budget.llm_calls if budget else None)),
+        ("Tool calls", _spent(usage.tool_calls, budget.tool_calls if budget else None)),
+        ("Tokens", f"{usage.prompt_tokens:,} read, {usage.completion_tokens:,} written"),
+        ("Seconds waited", _spent(round(usage.seconds, 1), budget.seconds if budget else None)),
+        ("Seed", str(report.seed)),
+        ("Configuration", report.config_hash[:16]),
+        ("fathom", " ".join(filter(None, (report.fathom, report.run.commit)))),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def web_address(url: str) -> str | None:
+    """`url`, blanks encoded, if it is one a browser may be sent to, else None."""
+    encoded = "%20".join(url.split())
+    return encoded if _WEB.match(encoded) else None
+
+
+def bare(sentence: str) -> str:
+    """A sentence of the answer without its markers and emphasis."""
+    return re.sub(r"\s+(?=[.,;:!?]|$)", "", without_emphasis(MARKER.sub("", sentence))).strip(" |")
+
+
+def _spent(used: float, limit: float | None) -> str:
+    return f"{used:,}" if limit is None else f"{used:,} of {limit:,}"
+
+
+def _facts_line(report: Report) -> str:
+    facts = (report.run.date, report.model, report.agent, report.run.world, stop_text(report.stop))
+    return "*" + " · ".join(_escape(fact) for fact in facts if fact) + "*"
+
+
+def _share_line(report: Report) -> str:
+    return f"**{share_text(report)}** `fathom verify` repeats the check offline."
+
+
+def _answer(report: Report) -> str:
+    checked = report.answer
+    if not checked.answer.strip():
+        return "There is no answer."
+    numbers = report.number_of
+
+    def cite(_index: int, ids: tuple[str, ...]) -> str:
+        return "".join(f"\ue000{number}\ue001" for number in dict.fromkeys(numbers[i] for i in ids if i in numbers))
+
+    plain = checked.answer.translate({0xE000: "\ufffd", 0xE001: "\ufffd"})
+    text = shown(plain, checked.sentences, checked.unsupported, cite, lambda index: _mark(checked, index))
+    text = re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text)
+    text = re.sub(r"!\[", r"!\\[", re.sub(r"\](?=[(:\[])", r"\\]", text))
+    return re.sub("\ue000(\\d+)\ue001", r"[\1]", text).strip("\n")
+
+
+def _mark(checked: CheckedAnswer, index: int) -> str:
+    return f"**\\{MARKS[checked.sentences[index].verdict]}**"
+
+
+def _source(source: SourceEntry) -> str:
+    title = _escape(source.title or source.url)
+    address = web_address(source.url)
+    link = f"[{title}](<{address}>)" if address else f"{title}, {_escape(source.url)}"
+    tail = filter(None, (_escape(source.licence), f"read {_escape(source.fetched_at)}", f"`{source.page_hash[:16]}`"))
+    return ", ".join([link, *tail])
+
+
+def _problems(report: Report) -> list[str]:
+    return [
+        f"{_escape(bare(sentence.text))} ({sentence.verdict.replace('_', ' ')}: {_escape('; '.join(sentence.reasons))})"
+        for sentence in report.answer.sentences
+        if sentence.verdict not in ("supported", "no_claim")
+    ]
+
+
+def _list(title: str, items: list[str], *, ordered: bool = False) -> list[str]:
+    if not items:
+        return []
+    lines = [f"{f'{number}.' if ordered else '-'} {item}" for number, item in enumerate(items, 1)]
+    return [f"## {title}", "\n".join(lines)]
+
+
+def _run_table(report: Report) -> str:
+    rows = [f"| {name} | {_escape(value)} |" for name, value in run_rows(report)]
+    return "\n".join(["| | |", "|---|---|", *rows])
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
