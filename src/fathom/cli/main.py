@@ -34,7 +34,7 @@ COMMANDS = {
     "resume": Command("fathom.cli.runs:resume", "Continue a run that was interrupted"),
     "replay": Command("fathom.cli.runs:replay", "Repeat a run from its records, without a model"),
     "eval": Command("fathom.cli.eval:evaluate", "Score an agent and a model on a question set"),
-    "bench": Command("fathom.cli.bench:bench", "Run a measurement; `fathom bench list` shows them"),
+    "bench": Command("fathom.bench.command:bench", "Run a measurement; `fathom bench list` shows them"),
 }
 
 USAGE = """\
