@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fathom.core.message import Message, ToolCall
 from fathom.core.model import canonical_json
-from fathom.llm.calling import CallingStrategy, calling_for
+from fathom.llm.calling import CallingStrategy, calling
 from fathom.llm.protocol import Completion, FinishReason
 from fathom.llm.toolcalls import parse_action, parse_arguments, parse_tagged
 from fathom.llm.wire import CODE_TOOL, ParsedReply, escape, neutralise, render_observation, render_tagged, unescape
@@ -121,9 +121,9 @@ def check(text: str, source: random.Random) -> None:
     completion = Completion(message=Message(role="assistant", content=content), finish=finish)
     strategies: tuple[CallingStrategy, ...] = ("schema", "native", "tagged", "repair")
     for strategy in strategies:
-        calling = calling_for(strategy)
-        reply = calling.read(completion, first_call=3)
-        calling.assistant(completion, reply).model_dump_json()
+        way = calling(strategy)
+        reply = way.read(completion, first_call=3)
+        way.assistant(completion, reply).model_dump_json()
 
 
 @pytest.mark.parametrize("seed", range(3))

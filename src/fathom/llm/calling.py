@@ -102,7 +102,7 @@ class Calling(Protocol):
         ...
 
 
-def calling_for(strategy: CallingStrategy) -> Calling:
+def calling(strategy: CallingStrategy) -> Calling:
     """The calling strategy of that name."""
     strategies: dict[CallingStrategy, Calling] = {
         "schema": SchemaCalling(),
