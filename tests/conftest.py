@@ -1,6 +1,8 @@
 """Fixtures every test may ask for."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,13 @@ def fathom_home() -> Path:
     if "FATHOM_HOME" not in os.environ:
         return REPOSITORY / ".fathom"
     return Environment.read().home
+
+
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the system has one, for tests that would sync a disk thousands of times."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="fathom-test-") as folder:
+        yield Path(folder)

@@ -48,13 +48,13 @@ class RunJournal:
                 return await self._history.result(what, key)
         with self._history.effect():
             began = self._timer()
-            value = await effect()
+            # As JSON gives it back, so that the program gets now what it gets when it runs over the log.
+            value = json.loads(canonical_json(await effect()))
             seconds = self._timer() - began
         # The log may still tell what other steps did beside this one before the run broke off: that came first.
         await self._history.end(what)
         self._log.append(f"{kind}_finished", key, {"value": value, "seconds": seconds})
-        # The value as JSON gives it back, so that the program gets now what it gets when it runs over the log.
-        return StepResult(value=json.loads(canonical_json(value)), seconds=seconds)
+        return StepResult(value=value, seconds=seconds)
 
     def note(self, kind: str, body: Any) -> None:
         """See `Journal.note`."""
