@@ -35,47 +35,39 @@ def runs(
 
 def resume(run: RunName, as_json: AsJson = False) -> None:
     """Go on with a run that was interrupted or failed; nothing on record is done again."""
+    from fathom.cli.live import LiveView
     from fathom.core.config import Environment
+    from fathom.recipes.ask import go_on
     from fathom.rollout.catalogue import find_run
-
-    # The agent and all it needs are imported only once there is a run to go on with.
-    folder = find_run(Environment.read().home / "runs", run)
-    from fathom.recipes.research import rebuild
-    from fathom.rollout.runner import resume as resume_run
     from fathom.rollout.store import read_events
 
+    environment = Environment.read()
+    folder = find_run(environment.home / "runs", run)
     before = _steps(read_events(folder))
     typer.echo(f"run {folder.name}: {before} steps are on record", err=True)
-    trajectory = asyncio.run(resume_run(folder, rebuild(folder)))
+    with LiveView(enabled=not as_json) as view:
+        report = asyncio.run(go_on(folder, environment, view=view)).report
     done = _steps(read_events(folder)) - before
     if as_json:
-        stop = trajectory.stop.model_dump(mode="json")
-        _print_json(
-            {
-                "run_id": folder.name,
-                "steps_on_record": before,
-                "steps_done": done,
-                "stop": stop,
-                "answer": trajectory.answer,
-            }
-        )
+        stop = report.stop.model_dump(mode="json")
+        counts = {"steps_on_record": before, "steps_done": done}
+        _print_json({"run_id": folder.name, **counts, "stop": stop, "answer": report.answer.text})
     else:
-        typer.echo(f"run {folder.name}: {done} steps done, {trajectory.stop.kind}; see {folder}", err=True)
-        typer.echo(trajectory.answer or "(no answer)")
-    if trajectory.failure is not None:
+        typer.echo(f"run {folder.name}: {done} steps done, {report.stop.kind}; see {folder}", err=True)
+        typer.echo(report.answer.text or "(no answer)")
+    if report.failure is not None:
         raise typer.Exit(1)
 
 
 def replay(run: RunName, as_json: AsJson = False) -> None:
     """Repeat a run from its records alone, without a model, and check that its trajectory is byte for byte the same."""
     from fathom.core.config import Environment
+    from fathom.recipes.ask import repeat
     from fathom.rollout.catalogue import find_run
 
-    folder = find_run(Environment.read().home / "runs", run)
-    from fathom.recipes.research import rebuild
-    from fathom.rollout.replay import replay as replay_run
-
-    trajectory, steps = asyncio.run(replay_run(folder, rebuild(folder)))
+    environment = Environment.read()
+    folder = find_run(environment.home / "runs", run)
+    trajectory, steps = asyncio.run(repeat(folder, environment))
     if as_json:
         _print_json({"run_id": folder.name, "steps": steps, "identical": True, "answer": trajectory.answer})
     else:

@@ -12,6 +12,8 @@ from pydantic import Field
 from fathom.core.model import Frozen
 from fathom.core.trajectory import BudgetKind, Usage
 
+FINAL_CALLS = 3  # a forced answer is asked for at most this often
+
 
 class Budget(Frozen):
     """Limits of one attempt. None means unlimited."""
@@ -25,10 +27,10 @@ class Budget(Frozen):
 
     def exhausted(self, usage: Usage, context_tokens: int = 0) -> BudgetKind | None:
         """The first limit whose research share is spent, or None. `context_tokens` is the size of the last prompt plus
-        completion. Tool calls have no reserve: an answer needs none. At least one model call is always kept back."""
+        completion. Tool calls have no reserve: an answer needs none. One to `FINAL_CALLS` model calls are kept back."""
         spent = usage.prompt_tokens + usage.completion_tokens
         if self.llm_calls is not None:
-            kept = max(1, math.floor(self.llm_calls * self.reserve))
+            kept = min(FINAL_CALLS, max(1, math.floor(self.llm_calls * self.reserve)))
             if usage.llm_calls >= self.llm_calls - kept:
                 return "llm_calls"
         if self.tool_calls is not None and usage.tool_calls >= self.tool_calls:

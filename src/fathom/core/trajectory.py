@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from fathom.core.evidence import Evidence
-from fathom.core.message import Message, ToolSpec
+from fathom.core.message import Message, ToolCall, ToolSpec
 from fathom.core.model import Frozen
 
 SCHEMA: Literal["fathom.trajectory/1"] = "fathom.trajectory/1"
@@ -32,12 +32,13 @@ class Usage(Frozen):
 
 class Turn(Frozen):
     """One message in a segment. `token_ids` and `logprobs` are as sampled, never re-tokenised text; `trainable` marks
-    the policy's own messages, `tool_error` an observation that tells of a failed call."""
+    the policy's own messages. An observation names the `call` it answers, and the kind of error where it failed."""
 
     message: Message
     trainable: bool = False
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    call: ToolCall | None = None
     tool_error: str | None = None
 
 

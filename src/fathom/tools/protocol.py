@@ -41,9 +41,13 @@ class ToolContext:
 
 
 class ToolResult(Frozen):
-    """The observation the model reads."""
+    """The observation the model reads, and the same as data for policies that act for the model: `urls` found or
+    opened, best first, and the `evidence` ids cited."""
 
     text: str
+    urls: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 class Tool(Protocol):

@@ -55,7 +55,9 @@ class Search:
         found = await asyncio.gather(
             *(context.world.search(query, self._config.k) for query in queries), return_exceptions=True
         )
-        parts, answered = [], 0
+        parts: list[str] = []
+        pages: dict[str, str] = {}
+        answered = 0
         for query, hits in zip(queries, found, strict=True):
             if isinstance(hits, WorldUnavailableFault):
                 parts.append(f'The search for "{query}" could not be made. That says nothing about what exists.')
@@ -64,11 +66,12 @@ class Search:
             else:
                 answered += 1
                 parts.append(self._listing(query, hits))
+                pages.update((hit.url, hit.title) for hit in hits if hit.url not in pages)
         if not answered:
             raise ToolError("upstream", "The search service could not be reached. This is no sign that nothing exists.")
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
-        return ToolResult(text="\n=======\n".join(parts))
+        return ToolResult(text="\n=======\n".join(parts), urls=tuple(pages), titles=tuple(pages.values()))
 
     def _listing(self, query: str, hits: tuple[Hit, ...]) -> str:
         if not hits:

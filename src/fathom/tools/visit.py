@@ -82,10 +82,13 @@ class Visit:
         urls = asked[: self._config.max_pages]
         opened = await asyncio.gather(*(context.world.open(url) for url in urls), return_exceptions=True)
         parts: list[str] = []
+        shown: list[Evidence] = []
         failures: list[BaseException] = []
         for url, page in zip(urls, opened, strict=True):
             if isinstance(page, Page):
-                parts.append(await self._read(page, goal, context))
+                text, cited = await self._read(page, goal, context)
+                parts.append(text)
+                shown += cited
             elif isinstance(page, PageNotFoundError | WorldUnavailableFault):
                 failures.append(page)
                 parts.append(_failure_text(url, page))
@@ -96,12 +99,18 @@ class Visit:
             raise ToolError("not_found" if gone else "upstream", "\n".join(parts))
         if len(asked) > len(urls):
             parts.append(f"Left out, more than {len(urls)} pages in one call: {'; '.join(asked[len(urls) :])}")
-        return ToolResult(text="\n=======\n".join(parts))
+        read = [page for page in opened if isinstance(page, Page)]
+        return ToolResult(
+            text="\n=======\n".join(parts),
+            urls=tuple(page.url for page in read),
+            titles=tuple(page.title for page in read),
+            evidence=tuple(item.id for item in shown),
+        )
 
-    async def _read(self, page: Page, goal: str, context: ToolContext) -> str:
+    async def _read(self, page: Page, goal: str, context: ToolContext) -> tuple[str, list[Evidence]]:
         spans = windows(page.text, goal, limit=self._config.page_chars, size=self._config.window_chars)
         if not spans:
-            return f"The page {page.url} ({page.title}) has no text."
+            return f"The page {page.url} ({page.title}) has no text.", []
         cited = [context.cite(page, start, end) for start, end in spans]
         shown = sum(end - start for start, end in spans)
         summary = ""
@@ -115,7 +124,8 @@ class Visit:
             else f"\n(the {shown} of {len(page.text)} characters nearest to the goal)"
         )
         evidence = "\n".join(f"[{item.id}] {item.text}" for item in cited)
-        return f"{head}{share}\nEvidence in page:\n{evidence}" + (f"\nSummary:\n{summary}" if summary else "")
+        told = f"\nSummary:\n{summary}" if summary else ""
+        return f"{head}{share}\nEvidence in page:\n{evidence}{told}", cited
 
 
 def _failure_text(url: str, failure: BaseException) -> str:

@@ -14,11 +14,12 @@ _RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
 
 class JournaledWorld:
     """Wraps any `World`. That a page does not exist, or that the world could not answer, is recorded like any answer:
-    the model has been told, so a resumed run must tell it the same."""
+    the model has been told, so a resumed run must tell it the same. `pages` are those opened so far, by text hash."""
 
     def __init__(self, world: World, journal: Journal, meter: Meter) -> None:
         self._world, self._journal, self._meter = world, journal, meter
         self.name = world.name
+        self.pages: dict[str, Page] = {}
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         async def effect() -> Any:
@@ -33,7 +34,9 @@ class JournaledWorld:
             return {**page.model_dump(mode="json", exclude={"text"}), "text_hash": self._journal.keep(page.text)}
 
         row = await self._step({"open": url}, effect)
-        return Page.model_validate({**row, "text": self._journal.recall(row["text_hash"])})
+        page = Page.model_validate({**row, "text": self._journal.recall(row["text_hash"])})
+        self.pages.setdefault(page.text_hash, page)
+        return page
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
         async def effect() -> Any:

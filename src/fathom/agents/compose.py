@@ -1,0 +1,139 @@
+"""From what the lookups found to a cited answer: decide, then quote.
+
+The answer is the short answer in a line of its own, then one sentence of evidence per lookup, word for word, each with
+the id of the evidence it stands in.
+"""
+
+import re
+
+from fathom.agents.plan import Plan
+from fathom.core.evidence import Evidence
+from fathom.core.model import Frozen
+from fathom.core.text import fold, terms
+from fathom.grading.sentences import split_plain
+from fathom.tools.window import relevance
+
+
+class Quote(Frozen):
+    """A sentence of evidence, word for word (blanks aside), and the id of that evidence."""
+
+    text: str
+    evidence: str
+
+
+class Found(Frozen):
+    """What one lookup brought: its answer (empty where none) and the sentences that show it."""
+
+    lookup: str
+    answer: str = ""
+    quotes: tuple[Quote, ...] = ()
+
+    @classmethod
+    def of_span(cls, lookup: str, answer: str, spans: list[Evidence]) -> "Found":
+        """The sentence that holds `answer` and is nearest to `lookup` becomes the quote; no answer without one."""
+        holding = [quote for quote in _sentences(spans) if answer and fold(answer) in fold(quote.text)]
+        if not holding:
+            return cls(lookup=lookup)
+        scores = relevance(lookup, [quote.text for quote in holding])
+        best = max(range(len(holding)), key=lambda index: (scores[index], -index))
+        return cls(lookup=lookup, answer=answer, quotes=(holding[best],))
+
+    @classmethod
+    def of_sentences(cls, lookup: str, sentences: list[str], spans: list[Evidence]) -> "Found":
+        """Sentences as the answer themselves."""
+        quotes = [quote for quote in _sentences(spans) if quote.text in sentences]
+        return cls(lookup=lookup, answer=quotes[0].text if quotes else "", quotes=tuple(quotes))
+
+
+class Verdict(Frozen):
+    """The short answer and the ids it rests on. `prose` where the answer is the quoted sentences themselves."""
+
+    answer: str
+    evidence: tuple[str, ...]
+    prose: bool = False
+
+
+def best_sentences(lookup: str, spans: list[Evidence], *, most: int) -> list[str]:
+    """The `most` sentences nearest to `lookup`, in order."""
+    quotes = _sentences(spans)
+    scores = relevance(lookup, [quote.text for quote in quotes])
+    ranked = sorted(range(len(quotes)), key=lambda index: (-scores[index], index))[:most]
+    return [quotes[index].text for index in sorted(ranked)]
+
+
+def decide(plan: Plan, found: list[Found]) -> Verdict | None:
+    """Combine the answers as the plan says; None where one that is needed is missing."""
+    if plan.combine == "last":
+        last = found[-1] if found else None
+        if last is None or not last.answer or len(found) < len(plan.lookups):
+            return None
+        prose = last.answer == last.quotes[0].text
+        return Verdict(answer=last.answer, evidence=tuple(quote.evidence for quote in last.quotes), prose=prose)
+    if len(found) < len(plan.lookups) or len(found) < 2:
+        return None
+    first, second = found[-2:]
+    if not first.answer or not second.answer:
+        return None
+    ids = tuple(dict.fromkeys(quote.evidence for item in found for quote in item.quotes))
+    if plan.combine == "same":
+        return Verdict(answer="yes" if _alike(first.answer, second.answer) else "no", evidence=ids)
+    years = date_key(first.answer), date_key(second.answer)
+    if years[0] is None or years[1] is None or len(plan.options) != 2:
+        return None
+    first_wins = (years[0] <= years[1]) == (plan.combine == "earlier")
+    return Verdict(answer=plan.options[0 if first_wins else 1], evidence=ids)
+
+
+def compose(verdict: Verdict | None, found: list[Found]) -> str | None:
+    """The cited answer in Markdown; None where nothing at all was found. Without a verdict the answer says so and
+    gives what was found."""
+    quotes = list(dict.fromkeys(quote for item in found for quote in item.quotes))
+    proof = [f"{_closed(quote.text)} [{quote.evidence}]" for quote in quotes]
+    if verdict is None:
+        if not proof:
+            return None
+        return "\n\n".join(["The documents do not settle the question. What they say:", *proof])
+    if verdict.prose:
+        return "\n\n".join(proof)
+    return "\n\n".join([f"{verdict.answer} [{', '.join(verdict.evidence)}]", *proof])
+
+
+def date_key(text: str) -> tuple[int, int, int] | None:
+    """(year, month, day) of the first year in `text`, 0 where month or day is not given."""
+    months = "january february march april may june july august september october november december".split()
+    year = re.search(r"\b(\d{3,4})\b", text)
+    if year is None:
+        return None
+    month = next((number for number, name in enumerate(months, 1) if name in text.lower()), 0)
+    day = re.search(r"\b([0-3]?\d)(?:st|nd|rd|th)?\b", text.replace(year.group(1), ""))
+    return int(year.group(1)), month, int(day.group(1)) if day and month else 0
+
+
+_DEMONYMS = {
+    "american": "usa", "united state": "usa", "united states": "usa", "u.s": "usa", "usa": "usa",
+    "british": "uk", "english": "uk", "england": "uk", "scottish": "uk", "united kingdom": "uk", "britain": "uk",
+    "french": "france", "german": "germany", "italian": "italy", "spanish": "spain", "indian": "india",
+    "japanese": "japan", "chinese": "china", "russian": "russia", "canadian": "canada", "australian": "australia",
+    "swedish": "sweden", "norwegian": "norway", "danish": "denmark", "dutch": "netherlands", "polish": "poland",
+    "austrian": "austria", "swiss": "switzerland", "belgian": "belgium", "irish": "ireland", "mexican": "mexico",
+    "brazilian": "brazil", "argentine": "argentina", "hungarian": "hungary", "czech": "czech republic",
+    "greek": "greece", "turkish": "turkey", "iranian": "iran", "israeli": "israel", "egyptian": "egypt",
+    "filipino": "philippines", "korean": "korea", "finnish": "finland", "portuguese": "portugal", "thai": "thailand",
+}  # fmt: skip
+
+
+def _alike(first: str, second: str) -> bool:
+    one, other = (_DEMONYMS.get(fold(text).strip(" ."), fold(text).strip(" .")) for text in (first, second))
+    return one == other or bool(one and other and (set(terms(one)) == set(terms(other))))
+
+
+def _closed(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "。", "！", "？", '"', "”")) else f"{sentence}."
+
+
+def _sentences(spans: list[Evidence]) -> list[Quote]:
+    return [
+        Quote(text=" ".join(item.text[piece.start : piece.end].split()), evidence=item.id)
+        for item in spans
+        for piece in split_plain(item.text)
+    ]

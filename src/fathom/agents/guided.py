@@ -1,0 +1,266 @@
+"""Guided: research for models too small to drive themselves.
+
+The harness owns the control flow; the model only ever fills in small forms. Plan the lookups; for each one search,
+open the best pages, read off the answer; combine the answers; quote what proves them. A plan that does not hold
+together is replaced by the question's own grammar (`plan.parse`), and an answer is chosen among the spans its evidence
+really contains (`spans.candidates`), so nothing can be invented.
+
+Segments: plan, then one "extract" per lookup (or "select" where sentences are the answer).
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import Field
+
+from fathom.agents.compose import Found, best_sentences, compose, decide
+from fathom.agents.plan import Plan, parse, subject, usable
+from fathom.agents.prompts import prompt
+from fathom.agents.protocol import Act, Decision, Finish, NewSegment, Observation, Say, State
+from fathom.agents.shots import EXTRACT_SHOTS, PLAN_SHOTS
+from fathom.agents.spans import candidates, kind_of
+from fathom.core.config import Config
+from fathom.core.evidence import Evidence
+from fathom.core.message import Message, ToolCall
+from fathom.core.text import fold, terms
+from fathom.llm.protocol import Completion, Sampling
+from fathom.llm.wire import ParsedReply
+from fathom.tools.window import relevance
+
+_PLAN_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "lookups": {"type": "array", "items": {"type": "string", "maxLength": 160}, "minItems": 1, "maxItems": 4},
+        "combine": {"enum": ["last", "same", "earlier", "later"]},
+    },
+    "required": ["lookups", "combine"],
+    "additionalProperties": False,
+}
+
+
+class GuidedConfig(Config):
+    pages: int = Field(default=3, ge=1, description="pages opened per lookup")
+    text_chars: int = Field(default=1400, ge=200, description="characters of evidence the model reads per lookup")
+    choices: int = Field(default=20, ge=2, description="candidate answers offered per lookup")
+    sentences: int = Field(default=3, ge=1, description="sentences quoted where sentences are the answer")
+    trust_plan: bool = Field(default=True, description="ask the model for a plan before the question's grammar decides")
+
+
+@dataclass
+class _Progress:
+    plan: Plan
+    found: list[Found] = field(default_factory=list)
+    stage: Literal["search", "visit", "extract"] = "search"
+    spans: list[Evidence] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)
+    calls: int = 0
+
+    @property
+    def lookup(self) -> str:
+        """The current lookup with the answers of earlier ones put in."""
+
+        def answer(match: re.Match[str]) -> str:
+            index = int(match.group(1)) - 1
+            return (self.found[index].answer if index < len(self.found) else "") or match.group()
+
+        return re.sub(r"#(\d)", answer, self.plan.lookups[len(self.found)])
+
+
+class Guided:
+    """The guided context policy."""
+
+    def __init__(self, config: GuidedConfig = GuidedConfig()) -> None:
+        self._config = config
+        self._progress: _Progress | None = None
+
+    def first(self, state: State) -> NewSegment:
+        shots = [(asked, json.dumps(plan)) for asked, plan in PLAN_SHOTS]
+        return _form("plan", prompt("guided_plan"), shots, state.task.question, _PLAN_SCHEMA, max_tokens=160)
+
+    def read(self, completion: Completion, state: State) -> ParsedReply:
+        return ParsedReply(text=completion.message.content)
+
+    def record(self, completion: Completion, reply: ParsedReply) -> Message:
+        return completion.message
+
+    def observe(self, observation: Observation) -> Message:
+        return Message(role="tool", content=observation.result.text, tool_call_id=observation.call.id)
+
+    def after(self, state: State) -> Decision:
+        if self._progress is None:
+            self._progress = _Progress(plan=self._plan(state))
+            return self._search()
+        progress = self._progress
+        if state.forced is not None:
+            return Finish(answer=self._answer(state))
+        if progress.stage == "search":
+            return self._visit(state)
+        if progress.stage == "visit":
+            return self._extract(state)
+        progress.found.append(self._extracted(state))
+        return self._next(state)
+
+    def force(self, state: State) -> Say | NewSegment:
+        question = self._progress.lookup if self._unfinished() and self._progress else state.task.question
+        spans = self._nearest(state.evidence, question)
+        return self._reading(question, spans) if spans else Say(text="Answer now.")
+
+    def last_resort(self, state: State) -> str | None:
+        return self._answer(state)
+
+    def _plan(self, state: State) -> Plan:
+        assert state.reply is not None
+        question = state.task.question
+        proposed = _read_plan(state.reply.text)
+        own = parse(question)
+        if proposed is not None and self._config.trust_plan and usable(proposed, question):
+            return proposed.model_copy(update={"options": own.options})
+        return own
+
+    def _unfinished(self) -> bool:
+        return self._progress is not None and len(self._progress.found) < len(self._progress.plan.lookups)
+
+    def _search(self) -> Act:
+        assert self._progress is not None
+        progress = self._progress
+        progress.stage = "search"
+        queries = list(dict.fromkeys([progress.lookup, subject(progress.lookup)]))
+        return Act(calls=(self._call("search", {"query": queries}),))
+
+    def _visit(self, state: State) -> Decision:
+        assert self._progress is not None
+        result = state.observations[-1].result
+        urls = _best_pages(subject(self._progress.lookup), result.urls, result.titles)[: self._config.pages]
+        if not urls:
+            self._progress.found.append(Found(lookup=self._progress.lookup))
+            return self._next(state)
+        self._progress.stage = "visit"
+        return Act(calls=(self._call("visit", {"url": urls, "goal": self._progress.lookup}),))
+
+    def _extract(self, state: State) -> Decision:
+        assert self._progress is not None
+        progress = self._progress
+        shown = set(state.observations[-1].result.evidence)
+        progress.spans = self._nearest([item for item in state.evidence if item.id in shown], progress.lookup)
+        if not progress.spans:
+            progress.found.append(Found(lookup=progress.lookup))
+            return self._next(state)
+        progress.stage = "extract"
+        return self._reading(progress.lookup, progress.spans)
+
+    def _reading(self, lookup: str, spans: list[Evidence]) -> NewSegment:
+        assert self._progress is not None
+        kind = kind_of(lookup)
+        text = "\n".join(item.text for item in spans)
+        if kind == "prose":
+            self._progress.offered = best_sentences(lookup, spans, most=8)
+            numbered = "\n".join(f"{n}. {sentence}" for n, sentence in enumerate(self._progress.offered, 1))
+            schema = {"type": "array", "items": {"enum": list(range(1, len(self._progress.offered) + 1))}}
+            return _form(
+                "select",
+                "Choose the sentences that answer the question, by number.",
+                [],
+                f"{numbered}\n\nQuestion: {lookup}",
+                _object("sentences", {**schema, "minItems": 1, "maxItems": self._config.sentences}),
+            )
+        options = candidates(text, kind, question=lookup, most=self._config.choices)
+        options = options or candidates(text, "any", question=lookup, most=self._config.choices)
+        self._progress.offered = options
+        shots = [(f"Text: {t}\nQuestion: {q}", json.dumps({"answer": a})) for t, q, a in EXTRACT_SHOTS]
+        answer = {"enum": options} if options else {"type": "string", "maxLength": 120}
+        asked = f"Text: {text}\nQuestion: {lookup}"
+        return _form("extract", prompt("guided_extract"), shots, asked, _object("answer", answer))
+
+    def _extracted(self, state: State) -> Found:
+        assert self._progress is not None and state.reply is not None
+        progress = self._progress
+        lookup = progress.lookup
+        reply = _read_object(state.reply.text)
+        if isinstance(numbers := reply.get("sentences"), list):
+            chosen = [progress.offered[n - 1] for n in dict.fromkeys(numbers) if 1 <= n <= len(progress.offered)]
+            return Found.of_sentences(lookup, chosen, progress.spans)
+        answer = str(reply.get("answer") or "").strip()
+        return Found.of_span(lookup, answer, progress.spans)
+
+    def _next(self, state: State) -> Decision:
+        if self._unfinished():
+            return self._search()
+        return Finish(answer=self._answer(state))
+
+    def _answer(self, state: State) -> str | None:
+        if self._progress is None:
+            return None
+        if state.reply is not None and self._unfinished() and state.forced is not None:
+            self._progress.found.append(self._extracted(state))
+        return compose(decide(self._progress.plan, self._progress.found), self._progress.found)
+
+    def _nearest(self, evidence: list[Evidence], lookup: str) -> list[Evidence]:
+        """The evidence nearest to the lookup that fits, pages named in it first, in order of citing."""
+        scores = relevance(lookup, [f"{item.title} {item.text}" for item in evidence])
+        named = fold(lookup)
+        ranked = sorted(
+            range(len(evidence)), key=lambda i: (fold(_plain_title(evidence[i].title)) not in named, -scores[i], i)
+        )
+        chosen: list[int] = []
+        room = self._config.text_chars
+        for index in ranked:
+            if len(evidence[index].text) <= room or not chosen:
+                chosen.append(index)
+                room -= len(evidence[index].text)
+        return [evidence[index] for index in chosen]
+
+    def _call(self, name: str, arguments: dict[str, Any]) -> ToolCall:
+        assert self._progress is not None
+        self._progress.calls += 1
+        return ToolCall(id=f"guided-{self._progress.calls}", name=name, arguments=arguments)
+
+
+def _form(
+    role: str, system: str, shots: list[tuple[str, str]], asked: str, schema: dict[str, Any], max_tokens: int = 120
+) -> NewSegment:
+    messages = [Message(role="system", content=system)]
+    for question, reply in shots:
+        messages += [Message(role="user", content=question), Message(role="assistant", content=reply)]
+    messages.append(Message(role="user", content=asked))
+    sampling = Sampling(temperature=0, top_p=1, presence_penalty=0, max_tokens=max_tokens, json_schema=schema)
+    return NewSegment(role=role, messages=tuple(messages), sampling=sampling)
+
+
+def _object(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {key: schema}, "required": [key], "additionalProperties": False}
+
+
+def _read_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _read_plan(text: str) -> Plan | None:
+    reply = _read_object(text)
+    lookups, combine = reply.get("lookups"), reply.get("combine")
+    if not isinstance(lookups, list) or not all(isinstance(item, str) for item in lookups):
+        return None
+    if combine not in ("last", "same", "earlier", "later"):
+        return None
+    return Plan(lookups=tuple(lookups), combine=combine)
+
+
+def _plain_title(title: str) -> str:
+    return re.sub(r"\s*\([^)]*\)$", "", title)
+
+
+def _best_pages(about: str, urls: tuple[str, ...], titles: tuple[str, ...]) -> list[str]:
+    """The pages whose title is what the lookup is about, if there are any: a small model is led astray by more. Else
+    those that share words with it, then the others, by rank."""
+    wanted, bare = fold(about), fold(_plain_title(about))
+    named = [url for url, title in zip(urls, titles, strict=True) if fold(title) == wanted]
+    named = named or [url for url, title in zip(urls, titles, strict=True) if fold(_plain_title(title)) == bare]
+    if named:
+        return named
+    shared = [bool(set(terms(bare)) & set(terms(title))) for title in titles]
+    return [urls[index] for index in sorted(range(len(urls)), key=lambda index: (not shared[index], index))]

@@ -1,0 +1,50 @@
+"""`fathom ask`: research a question, live, and print the cited answer."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def ask(
+    question: Annotated[list[str], typer.Argument(help="The question; - reads it from standard input.")],
+    agent: Annotated[str, typer.Option(help="How to research: guided, react or tongyi.")] = "guided",
+    model: Annotated[str, typer.Option(help="embedded, a .gguf file, or MODEL@URL.")] = "",
+    world: Annotated[str, typer.Option("--world", "--corpus", help="The corpus to research in.")] = "",
+    config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as in search.k=5.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Research a question and print the answer with citations that `fathom verify` can check."""
+    from fathom.cli.live import LiveView
+    from fathom.core.config import Environment
+    from fathom.core.errors import ConfigError
+    from fathom.recipes.ask import ask as research_question
+    from fathom.recipes.ask import configure
+
+    text = " ".join(question).strip()
+    text = sys.stdin.read().strip() if text == "-" else text
+    if not text:
+        raise ConfigError("the question is empty")
+    environment = Environment.read()
+    research = configure(
+        agent, model=model, world=world, environment=environment, toml=config, overrides=settings or []
+    )
+    with LiveView(enabled=not quiet) as view:
+        outcome = asyncio.run(research_question(text, research, environment, seed=seed, view=view))
+    if as_json:
+        sys.stdout.write((outcome.folder / "report.json").read_text(encoding="utf-8"))
+    else:
+        sys.stdout.write(_shown(outcome.folder))
+    raise typer.Exit(outcome.exit_code)
+
+
+def _shown(folder: Path) -> str:
+    """The report as Markdown and where to find it."""
+    text = (folder / "report.md").read_text(encoding="utf-8").rstrip()
+    place = Path("~") / folder.relative_to(Path.home()) if folder.is_relative_to(Path.home()) else folder
+    return f"{text}\n\nreport   {place / 'report.html'}\ncheck it with   fathom verify {folder.name}\n"

@@ -1,0 +1,159 @@
+"""Asking: from a question to a run folder with a checked, cited report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from fathom.core.config import Environment, resolve
+from fathom.core.errors import ConfigError
+from fathom.core.events import Journal, Listener
+from fathom.core.model import canonical_json, content_hash
+from fathom.core.task import Task
+from fathom.core.texts import write_durably
+from fathom.core.trajectory import Trajectory
+from fathom.grading.report import Report, RunFacts, build_report
+from fathom.grading.report_html import render_html
+from fathom.grading.report_markdown import render_markdown
+from fathom.llm.calling import CallingStrategy
+from fathom.llm.profile import load_profile
+from fathom.recipes.models import open_model
+from fathom.recipes.ports import lazy_ports, open_world
+from fathom.recipes.research import AGENTS, RECIPE, Ports, ResearchConfig, ResolvedResearch, attempt, research_config
+from fathom.rollout.replay import replay
+from fathom.rollout.runner import Program, create, read_record, resume
+
+
+class View(Listener, Protocol):
+    """Someone who watches the whole of a run, its preparation too."""
+
+    def waiting(self, what: str) -> None: ...
+
+    def progress(self, label: str, done: int, total: int) -> None: ...
+
+
+def configure(
+    agent: str,
+    *,
+    model: str = "",
+    world: str = "",
+    environment: Environment,
+    toml: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> ResearchConfig:
+    """The complete configuration: the agent's recipe, then the TOML file, then `a.b=c` texts, then what is named
+    outright. Without a model the environment's endpoint counts, and without one of those the embedded model."""
+    if agent not in AGENTS:
+        raise ConfigError(f"there is no agent {agent!r}", hint=f"There are: {', '.join(AGENTS)}.")
+    research = resolve(research_config(AGENTS[agent]), toml=toml, overrides=overrides)
+    endpoint = f"{environment.model_name}@{environment.model_url}" if environment.model_url else ""
+    named = {"model": model or (endpoint if research.model == "embedded" else ""), "world": world}
+    return research.model_copy(update={key: value for key, value in named.items() if value})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: its folder and its report."""
+
+    folder: Path
+    report: Report
+
+    @property
+    def exit_code(self) -> int:
+        """0 with an answer, 1 without one or after a failure."""
+        return 0 if self.report.answer.text.strip() and self.report.failure is None else 1
+
+
+async def ask(
+    question: str, research: ResearchConfig, environment: Environment, *, seed: int = 0, view: View
+) -> Outcome:
+    """Research `question` in a new run folder and write its report."""
+    view.waiting(f"opening the corpus {research.world}")
+    world = open_world(research.world, environment, view.progress)
+    view.waiting(f"opening the model {research.model}")
+    model = open_model(research.model, environment)
+    reader = open_model(research.reader, environment) if research.reader else None
+    resolved = ResolvedResearch(
+        research=research,
+        task=Task(id=f"ask-{content_hash(question)[:12]}", question=question),
+        date=datetime.now(UTC).date().isoformat(),
+        strategy=strategy_for(research, environment),
+        model_name=model.name,
+        world_name=world.name,
+        seed=seed,
+    )
+    settings = resolved.model_dump(mode="json")
+    folder = create(environment.home / "runs", recipe=RECIPE, question=question, config=settings, seed=seed)
+    return await _carry_out(folder, resolved, Ports(model=model, world=world, reader=reader), view)
+
+
+async def go_on(folder: Path, environment: Environment, *, view: View) -> Outcome:
+    """Run the run in `folder` on to its end from what is on record, and write its report."""
+    resolved = read_resolved(folder)
+    return await _carry_out(folder, resolved, lazy_ports(resolved, environment), view)
+
+
+async def repeat(folder: Path, environment: Environment) -> tuple[Trajectory, int]:
+    """Repeat the run in `folder` from its record alone: the trajectory and the number of steps. Raises `ReplayError`
+    where the program does something else now."""
+    resolved = read_resolved(folder)
+    return await replay(folder, _program(resolved, lazy_ports(resolved, environment), None))
+
+
+async def _carry_out(folder: Path, resolved: ResolvedResearch, ports: Ports, view: View) -> Outcome:
+    try:
+        trajectory = await resume(folder, _program(resolved, ports, view))
+    finally:
+        await ports.close()
+    return Outcome(folder, write_report(folder, trajectory, resolved, ports))
+
+
+def strategy_for(research: ResearchConfig, environment: Environment) -> CallingStrategy:
+    """The way of calling tools: as set, else as the model's profile says, else tagged text, which any model can try."""
+    if research.calling != "auto":
+        return research.calling
+    profile = load_profile(environment.home, research.model)
+    return profile.strategy if profile is not None else "tagged"
+
+
+def write_report(folder: Path, trajectory: Trajectory, resolved: ResolvedResearch, ports: Ports) -> Report:
+    """Check the answer and write `report.json`, `report.md` and `report.html` into the run folder."""
+    record = read_record(folder)
+    report = build_report(
+        resolved.task,
+        trajectory,
+        ports.pages.get,
+        RunFacts(
+            run_id=record.run_id,
+            date=record.created,
+            world=resolved.world_name,
+            corpora=(resolved.research.world,),
+            budget=resolved.research.limits.budget,
+            commit=record.commit,
+        ),
+        unsupported=resolved.research.unsupported,
+    )
+    write_durably(folder / "report.json", (canonical_json(report) + "\n").encode("utf-8", "surrogatepass"))
+    write_durably(folder / "report.md", render_markdown(report).encode("utf-8", "replace"))
+    write_durably(folder / "report.html", render_html(report).encode("utf-8", "replace"))
+    return report
+
+
+def _program(resolved: ResolvedResearch, ports: Ports, view: View | None) -> Program:
+    async def program(journal: Journal) -> Trajectory:
+        return await attempt(resolved, ports, journal, listener=view)
+
+    return program
+
+
+def read_resolved(folder: Path) -> ResolvedResearch:
+    """What the run in `folder` was made of. Raises `ConfigError` where the run was not made by this recipe."""
+    record = read_record(folder)
+    if record.recipe != RECIPE:
+        raise ConfigError(f"run {record.run_id} was made by the recipe {record.recipe!r}, not {RECIPE!r}")
+    try:
+        return ResolvedResearch.model_validate(record.config)
+    except ValueError as error:
+        first = str(error).splitlines()[0]
+        raise ConfigError(f"run {record.run_id}: its config.json does not fit this version: {first}") from None

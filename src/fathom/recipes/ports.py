@@ -1,0 +1,83 @@
+"""Worlds and models by their specs, opened at first use where a run may not need them at all."""
+
+from collections.abc import Callable, Sequence
+
+from fathom.core.assets import Progress, quiet
+from fathom.core.config import Environment
+from fathom.core.evidence import Page
+from fathom.core.message import Message, ToolSpec
+from fathom.llm.protocol import ChatModel, Completion, Sampling
+from fathom.recipes.corpora import ensure_corpus
+from fathom.recipes.models import open_model
+from fathom.recipes.research import Ports, ResolvedResearch
+from fathom.world.protocol import Hit, World, WorldLink
+from fathom.world.simulated import SimulatedWorld
+
+
+def open_world(spec: str, environment: Environment, progress: Progress = quiet) -> World:
+    """The world a spec names: a corpus by name, built first where it is one that fathom knows how to get.
+
+    Raises `ConfigError` where there is none of that name.
+    """
+    return SimulatedWorld(ensure_corpus(spec, environment.home, progress))
+
+
+class LazyModel:
+    """A model that is opened when it is first asked; `name` is known before."""
+
+    def __init__(self, name: str, opener: Callable[[], ChatModel]) -> None:
+        self.name, self._opener = name, opener
+        self._model: ChatModel | None = None
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec] = (),
+        sampling: Sampling = Sampling(),
+        *,
+        sticky: str = "",
+    ) -> Completion:
+        if self._model is None:
+            self._model = self._opener()
+        return await self._model.complete(messages, tools, sampling, sticky=sticky)
+
+    async def close(self) -> None:
+        if self._model is not None:
+            await self._model.close()
+
+
+class LazyWorld:
+    """A world that is opened when it is first asked; `name` is known before."""
+
+    def __init__(self, name: str, opener: Callable[[], World]) -> None:
+        self.name, self._opener = name, opener
+        self._opened: World | None = None
+
+    def _world(self) -> World:
+        if self._opened is None:
+            self._opened = self._opener()
+        return self._opened
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        return await self._world().search(query, k)
+
+    async def open(self, url: str) -> Page:
+        return await self._world().open(url)
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        return await self._world().links(url)
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+
+def lazy_ports(resolved: ResolvedResearch, environment: Environment) -> Ports:
+    """The ports of a run that may have everything on record: nothing is opened before it is needed."""
+    research = resolved.research
+    reader = LazyModel(research.reader, lambda: open_model(research.reader, environment)) if research.reader else None
+    return Ports(
+        model=LazyModel(resolved.model_name, lambda: open_model(research.model, environment)),
+        world=LazyWorld(resolved.world_name, lambda: open_world(research.world, environment)),
+        reader=reader,
+    )

@@ -1,0 +1,140 @@
+"""Research: one question, one agent, one world, one run folder."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from fathom.agents.guided import Guided, GuidedConfig
+from fathom.agents.loop import Attempt, run_agent
+from fathom.agents.protocol import AgentConfig, ContextPolicy
+from fathom.agents.react import ReAct, default_system, tongyi_system
+from fathom.core.budget import Budget, Meter
+from fathom.core.config import Config
+from fathom.core.events import Journal, Listener, Silent
+from fathom.core.evidence import Page
+from fathom.core.model import content_hash
+from fathom.core.task import Task
+from fathom.core.trajectory import Trajectory
+from fathom.llm.calling import CallingStrategy, calling
+from fathom.llm.journaled import JournaledModel
+from fathom.llm.protocol import ChatModel, Sampling
+from fathom.tools.search import Search, SearchConfig
+from fathom.tools.toolset import Toolset
+from fathom.tools.visit import Visit, VisitConfig
+from fathom.world.journaled import JournaledWorld
+from fathom.world.protocol import World
+
+RECIPE = "research"
+AgentName = Literal["guided", "react", "tongyi"]
+AGENTS: dict[str, AgentName] = {"guided": "guided", "react": "react", "tongyi": "tongyi"}
+
+# What the released system was evaluated with: 128 tool calls, 128K context, 150 minutes.
+_RELEASED = Budget(llm_calls=128, tool_calls=128, context_tokens=131_072, seconds=9000)
+
+
+class ResearchConfig(Config):
+    """A complete research agent. `model` and `world` are specs, see `open_model` and `open_world`."""
+
+    agent: AgentName = "guided"
+    model: str = Field(default="embedded", description="embedded, a .gguf path, or MODEL@URL")
+    world: str = Field(default="vital", description="a corpus name")
+    reader: str = Field(default="", description="model that reads pages for visit, as `model`; empty: by relevance")
+    calling: CallingStrategy | Literal["auto"] = Field(default="auto", description="auto: from the model's profile")
+    official_prompt: str = Field(default="", description="your own copy of the released prompt file (agent tongyi)")
+    limits: AgentConfig = AgentConfig()
+    guided: GuidedConfig = GuidedConfig()
+    search: SearchConfig = SearchConfig()
+    visit: VisitConfig = VisitConfig()
+    unsupported: Literal["mark", "cut", "keep"] = Field(default="mark", description="what happens to such sentences")
+
+
+def research_config(agent: AgentName = "guided", **changes: Any) -> ResearchConfig:
+    """The recipe for one of the agents, with top-level fields replaced."""
+    if agent == "guided":
+        limits = AgentConfig(
+            budget=Budget(llm_calls=24, tool_calls=24, seconds=600),
+            sampling=Sampling(temperature=0, max_tokens=400),
+        )
+        base = ResearchConfig(agent=agent, limits=limits, search=SearchConfig(k=6), visit=VisitConfig(page_chars=1600))
+    elif agent == "react":
+        base = ResearchConfig(agent=agent, limits=AgentConfig(budget=_RELEASED.model_copy(update={"llm_calls": 64})))
+    else:
+        base = ResearchConfig(agent=agent, limits=AgentConfig(budget=_RELEASED), calling="tagged")
+    return base.model_copy(update=changes)
+
+
+class ResolvedResearch(Config):
+    """A run's resolved configuration: with it alone the run's program can be made again."""
+
+    research: ResearchConfig
+    task: Task
+    date: str = Field(description="the agent's today, ISO 8601")
+    strategy: CallingStrategy
+    model_name: str
+    world_name: str
+    seed: int = 0
+
+    @property
+    def hash(self) -> str:
+        """The hash that trajectories carry: of the settings, not of the task."""
+        return content_hash(self.model_copy(update={"task": Task(id="", question="")}))
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The implementations an attempt talks to. `pages` collects the pages it opened, by text hash."""
+
+    model: ChatModel
+    world: World
+    reader: ChatModel | None = None
+    pages: dict[str, Page] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        """Close what is open."""
+        await self.model.close()
+        await self.world.close()
+        if self.reader is not None:
+            await self.reader.close()
+
+
+async def attempt(
+    resolved: ResolvedResearch, ports: Ports, journal: Journal, *, listener: Listener | None = None
+) -> Trajectory:
+    """One attempt at the task, every effect through `journal`."""
+    meter = Meter()
+    research = resolved.research
+    tools = Toolset([Search(research.search), Visit(research.visit)])
+    world = JournaledWorld(ports.world, journal, meter)
+    world.pages = ports.pages
+    return await run_agent(
+        Attempt(
+            task=resolved.task,
+            name=research.agent,
+            policy=_policy(resolved, tools),
+            tools=tools,
+            model=JournaledModel(ports.model, journal, meter),
+            world=world,
+            reader=JournaledModel(ports.reader, journal, meter) if ports.reader else None,
+            meter=meter,
+            date=resolved.date,
+            config=research.limits,
+            listener=listener or Silent(),
+            seed=resolved.seed,
+            config_hash=resolved.hash,
+        )
+    )
+
+
+def _policy(resolved: ResolvedResearch, tools: Toolset) -> ContextPolicy:
+    research = resolved.research
+    if research.agent == "guided":
+        return Guided(research.guided)
+    way = calling(resolved.strategy)
+    if research.agent == "tongyi":
+        official = Path(research.official_prompt) if research.official_prompt else None
+        system = tongyi_system(way, tools.specs, resolved.date, official=official)
+    else:
+        system = default_system(way, tools.specs, resolved.date)
+    return ReAct(way, tools.specs, system=system, malformed_limit=research.limits.malformed_limit)
