@@ -45,7 +45,6 @@ MINILM_TOKENIZER = Asset(
 _MINILM_DIM = 384
 _MINILM_TOKENS = 256  # what the model was trained for; more are cut off
 _ENDPOINT_BATCH = 64
-_RETRIES = 5
 
 
 class EncoderConfig(Config):
@@ -132,12 +131,12 @@ class MiniLMEncoder:
 class EndpointEncoder:
     """Any OpenAI-compatible embeddings server."""
 
-    def __init__(self, config: EncoderConfig, api_key: str = "") -> None:
+    def __init__(self, config: EncoderConfig, api_key: str = "", *, retries: int = 5) -> None:
         from openai import OpenAI
 
         self.name = config.model
         self.query_prefix, self.passage_prefix = config.query_prefix, config.passage_prefix
-        self._client = OpenAI(base_url=config.url, api_key=api_key or "none", max_retries=_RETRIES)
+        self._client = OpenAI(base_url=config.url, api_key=api_key or "none", max_retries=retries)
         self._dim = 0
 
     @property

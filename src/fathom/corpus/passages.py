@@ -18,15 +18,15 @@ _IDEOGRAPH = re.compile(f"[{CJK}]")
 _WORD = re.compile(rf"[^\W{CJK}]+")
 _TOKEN = re.compile(rf"(?P<ideograph>[{CJK}])|(?P<word>[^\W{CJK}]{{1,60}})|(?P<other>[^\w\s]{{1,60}})")
 # A unit ends at a line break, or after a full stop that a blank (or, in Chinese and Japanese, nothing) follows.
-_UNIT_END = re.compile(r"\n+|(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？；])[」』”’）]*")
-# Chinese and Japanese words are 1.6 characters long on average (jieba over the zhwiki slice).
-_IDEOGRAPHS_PER_WORD = 1.6
-_CHARACTERS_PER_WORD = 10  # a unit of fewer words than fit may still be too long: tables of rules, hashes, genomes
+_UNIT_END = re.compile(r"\n+|[.!?…][\"'”’)\]]*\s+|[。！？；][」』”’）]*")
+# Mean length of jieba's words over 300 articles of the zhwiki slice.
+_IDEOGRAPHS_PER_WORD = 1.8
+_CHARACTERS_PER_WORD = 10  # at most, or hashes, genomes and lines of dashes would make passages without end
 _TAIL_SHARE = 4  # a last passage shorter than this part of the target joins the one before it
 
 
 class PassageConfig(Config):
-    """Sizes in words; 1.6 Chinese or Japanese characters count as one."""
+    """Sizes in words; 1.8 Chinese or Japanese characters count as one."""
 
     target_words: int = Field(default=100, ge=1, description="a passage ends at the next paragraph's end from here on")
     max_words: int = Field(default=150, ge=2, description="a passage ends at the last sentence's end before this")
@@ -58,10 +58,11 @@ def split_passages(text: str, config: PassageConfig = PassageConfig()) -> list[S
 
 
 def count_words(text: str) -> float:
-    """Words of `text`; Chinese and Japanese characters count as a part of one."""
-    if text.isascii():
-        return len(_WORD.findall(text))
-    return len(_WORD.findall(text)) + len(_IDEOGRAPH.findall(text)) / _IDEOGRAPHS_PER_WORD
+    """Words of `text`: a Chinese or Japanese character counts as a part of one, ten characters as one at least."""
+    words: float = len(_WORD.findall(text))
+    if not text.isascii():
+        words += len(_IDEOGRAPH.findall(text)) / _IDEOGRAPHS_PER_WORD
+    return max(words, len(text) / _CHARACTERS_PER_WORD)
 
 
 def _units(text: str, max_words: int) -> Iterator[tuple[int, int, float, bool]]:
@@ -86,7 +87,7 @@ def _trimmed(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[
     if not piece:
         return
     words = count_words(piece)
-    if words <= max_words and len(piece) <= max_words * _CHARACTERS_PER_WORD:
+    if words <= max_words:
         yield start, start + len(piece), words
         return
     for left, right in _cut(piece, max_words):
@@ -96,9 +97,10 @@ def _trimmed(text: str, start: int, end: int, max_words: int) -> Iterator[tuple[
 def _cut(piece: str, max_words: int) -> Iterator[Span]:
     """Cut a sentence that is too long between words, or inside what is too long for a word."""
     start, words = 0, 0.0
+    longest = max_words * _CHARACTERS_PER_WORD
     for token in _TOKEN.finditer(piece):
         word = 0.0 if token.lastgroup == "other" else 1.0
-        full = words + word > max_words or token.end() - start > max_words * _CHARACTERS_PER_WORD
+        full = words + word > max_words or token.end() - start > longest
         if full and token.start() > start:
             yield start, start + len(piece[start : token.start()].rstrip())
             start, words = token.start(), 0.0

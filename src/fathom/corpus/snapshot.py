@@ -86,8 +86,7 @@ class Snapshot:
             rankings = [self._lexical.search(query, depth), self._search_dense(query, depth)]
             ranked = fuse([[number for number, _ in ranking] for ranking in rankings], k)
         passages = self._store.passage_rows([number for number, _ in ranked])
-        # Built of checked rows; to validate them again would cost more than the search.
-        return tuple(Match.model_construct(passage=passages[number], score=score) for number, score in ranked)
+        return tuple(Match(passage=passages[number], score=score) for number, score in ranked)
 
     def _search_dense(self, query: str, k: int) -> list[tuple[int, float]]:
         index, encoder = self._dense_side()
