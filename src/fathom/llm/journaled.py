@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fathom.core.budget import Meter
+from fathom.core.errors import ContextOverflowError
 from fathom.core.events import Journal
 from fathom.core.message import Message, ToolSpec
 from fathom.core.model import content_hash
@@ -11,7 +12,8 @@ from fathom.llm.protocol import ChatModel, Completion, Sampling
 
 
 class JournaledModel:
-    """Wraps any `ChatModel`; what it spends is added to `meter`, from the record on a resumed or replayed run."""
+    """Wraps any `ChatModel`; what it spends is added to `meter`, from the record on a resumed or replayed run. That a
+    prompt did not fit is recorded like any reply: the agent acts on it, so a resumed run must be told the same."""
 
     def __init__(self, model: ChatModel, journal: Journal, meter: Meter) -> None:
         self._model, self._journal, self._meter = model, journal, meter
@@ -26,7 +28,10 @@ class JournaledModel:
         sticky: str = "",
     ) -> Completion:
         async def effect() -> Any:
-            completion = await self._model.complete(messages, tools, sampling, sticky=sticky)
+            try:
+                completion = await self._model.complete(messages, tools, sampling, sticky=sticky)
+            except ContextOverflowError as error:
+                return {"overflow": str(error), "hint": error.hint}
             return completion.model_dump(mode="json")
 
         request = {
@@ -37,6 +42,9 @@ class JournaledModel:
             "sampling": sampling.model_dump(mode="json", exclude_none=True),
         }
         result = await self._journal.step("model", request, effect)
+        if "overflow" in result.value:
+            self._meter.add(seconds=result.seconds)
+            raise ContextOverflowError(result.value["overflow"], hint=result.value["hint"])
         completion = Completion.model_validate(result.value)
         self._meter.add(
             llm_calls=1,
