@@ -36,10 +36,15 @@ def segment(text: str) -> str:
 
 
 def _pairs(run: re.Match[str]) -> str:
-    characters = run.group().translate(_simplified())
+    characters = simplified(run.group())
     if len(characters) == 1:
         return f" {characters} "
     return f" {' '.join(map(''.join, pairwise(characters)))} "
+
+
+def simplified(text: str) -> str:
+    """`text` with its traditional Chinese characters replaced one by one by simplified ones."""
+    return text.translate(_simplified())
 
 
 @cache
