@@ -42,7 +42,8 @@ To call a tool, write a JSON object with its name and its arguments between tags
 <tool_call>
 {{"name": "the tool's name", "arguments": {{"an argument": "its value"}}}}
 </tool_call>{code}
-The result comes back between <tool_response> and </tool_response>; never write those yourself."""
+The result comes back between <tool_response> and </tool_response>; never write those yourself. Once you know enough,
+write the final answer between <answer> and </answer>."""
 
 TAGGED_CODE = """
 For {name} leave the arguments empty and put the code after them, inside the same tags:

@@ -100,9 +100,8 @@ async def tagged_trials(subject: Subject) -> Trials:
     """Whether the model follows the tagged text protocol when the prompt explains it."""
     calling, passed, note = TaggedCalling(), 0, ""
     offer = calling.offer([SEARCH])
-    system = f"{offer.system_text}\n\nTo give the final answer, write it {offer.answer_how}."
     for task in TASKS:
-        messages = [Message(role="system", content=system), Message(role="user", content=task)]
+        messages = [Message(role="system", content=offer.system_text), Message(role="user", content=task)]
         heard = await subject.ask(messages, sampling=offer.sampling, max_tokens=REPLY_TOKENS)
         problem = heard.why_not
         if heard.completion is not None:
