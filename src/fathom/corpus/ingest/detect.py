@@ -28,7 +28,7 @@ _BY_SUFFIX: dict[str, Format] = {
     ".pptx": "office",
     ".xlsx": "office",
 }
-_JSON_LINE = re.compile(rb'\s*\{\s*("|\})')
+_JSON_LINE = re.compile(rb'\s*\{[ \t]*("|\})')
 _JSON_LIST = re.compile(rb"\s*\[\s*[\{\]]")
 _MEDIAWIKI = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<mediawiki[\s>]", re.DOTALL)
 _HTML = re.compile(

@@ -45,6 +45,8 @@ def read_json_list(source: Source, stream: Stream) -> Iterator[Document]:
     is no JSON, since there is no telling where the next object begins."""
     decoder = json.JSONDecoder()
     text = _Text(source, stream)
+    if text.next_char() != "[":
+        raise source.error("unsupported", "not a list of objects, nor an object per line", 0)
     text.take("[")
     if text.next_char() == "]":
         return

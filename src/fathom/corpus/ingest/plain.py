@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from fathom.core.errors import InputError
 from fathom.corpus.document import Document
 from fathom.corpus.ingest.source import Source, mend
 from fathom.corpus.ingest.unpack import Stream
@@ -66,31 +65,16 @@ def _try(data: bytes, encoding: str) -> str | None:
 
 
 def read_plain(source: Source, stream: Stream) -> Iterator[Document]:
-    """The one document of a text file: titled by its first Markdown heading, else by the file's name. Of a longer file
-    than `document_bytes` the head is kept. Raises `InputError` after the document where there is more or damage."""
-    limit = source.options.document_bytes
-    parts: list[bytes] = []
-    size, failure = 0, None
-    while size <= limit:
-        try:
-            data = stream.read(min(2**16, limit + 1 - size))
-        except InputError as error:
-            failure = error
-            break
-        if not data:
-            break
-        parts.append(data)
-        size += len(data)
-    whole = b"".join(parts)
-    text = decode(whole[:limit])
+    """The one document of a text file: titled by its first Markdown heading, else by the file's name. Of a file longer
+    than `document_bytes` the begin is kept. Raises `InputError` after the document where there is more or damage."""
+    data, failure = stream.head(source.options.document_bytes)
+    text = decode(data)
     if text.strip():
         heading = _HEADING.search(text[:_TITLE_SEARCH_CHARS]) if is_markdown(source.name) else None
         title = heading.group(1).strip() if heading else PurePosixPath(source.name).stem
         yield Document(url=source.address(), title=title, text=text, source=source.name)
     if failure:
         raise failure
-    if size > limit:
-        raise source.error("oversized", f"text over {limit} bytes; the head was kept", stream.position)
     if not text.strip():
         raise source.error("empty", "there is no text in it")
 

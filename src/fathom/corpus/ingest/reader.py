@@ -6,12 +6,14 @@ The same input gives the same documents in the same order on every machine.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fathom.core.errors import InputError
 from fathom.corpus.document import Document
 from fathom.corpus.ingest.detect import SNIFF_BYTES, Format, detect, is_asset
+from fathom.corpus.ingest.html import read_html
+from fathom.corpus.ingest.isolate import Parsers
 from fathom.corpus.ingest.jsonl import read_json_lines, read_json_list
 from fathom.corpus.ingest.options import ReadOptions
 from fathom.corpus.ingest.plain import read_plain
@@ -22,6 +24,7 @@ _READERS: dict[Format, Callable[[Source, Stream], Iterator[Document]]] = {
     "json_lines": read_json_lines,
     "json_list": read_json_list,
     "plain": read_plain,
+    "html": read_html,
 }
 _OTHER_KINDS = "text, Markdown, JSON lines, HTML, PDF, docx, pptx, xlsx, MediaWiki XML and ZIM can be read"
 
@@ -33,29 +36,32 @@ def read_documents(path: Path, *, on_problem: OnProblem, options: ReadOptions = 
     damage and the byte offset where there is one: of the first damage, with the number of records left out. Of a
     folder's files those that are no documents by name (images, styles, scripts) and hidden ones are passed over.
     """
-    names = Names()
-    count = 0
-    for file, name in _files(path, on_problem):
-        source = Source(file, name, options, names)
-        last: InputError | None = None
-        documents = _read(source)
-        while True:
-            try:
-                document = next(documents, None)
-            except InputError as error:
-                last = error
-                break
-            if document is None:
-                break
-            if options.documents is not None and count >= options.documents:
-                documents.close()
-                on_problem(source.error("oversized", f"more than {options.documents} documents; the rest is left out"))
-                return
-            count += 1
-            yield document
-        problem = source.verdict(last)
-        if problem is not None:
-            on_problem(problem)
+    parsers = Parsers(options)
+    left = options.documents
+    try:
+        names = Names()
+        for file, name in _files(path, on_problem):
+            source = Source(file, name, options, parsers, names)
+            for document in _kept(source, on_problem):
+                if left == 0:
+                    on_problem(source.error("oversized", f"over {options.documents} documents; the rest is left out"))
+                    return
+                left = left - 1 if left is not None else None
+                yield document
+    finally:
+        parsers.close()
+
+
+def _kept(source: Source, on_problem: OnProblem) -> Iterator[Document]:
+    """The documents of one file, then its problem."""
+    last: InputError | None = None
+    try:
+        yield from _read(source)
+    except InputError as error:
+        last = error
+    problem = source.verdict(last)
+    if problem is not None:
+        on_problem(problem)
 
 
 def _files(path: Path, on_problem: OnProblem) -> Iterator[tuple[Path, str]]:
@@ -101,7 +107,7 @@ def _inside(entry: os.DirEntry[str], path: Path, real_root: Path) -> bool:
     return not entry.is_symlink() or path.resolve().is_relative_to(real_root)
 
 
-def _read(source: Source) -> Generator[Document, None, None]:
+def _read(source: Source) -> Iterator[Document]:
     limit = source.options.file_bytes
     try:
         size = source.path.stat().st_size

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fathom.core.errors import InputError
+from fathom.corpus.ingest.isolate import Parsers
 from fathom.corpus.ingest.options import ReadOptions
 
 OnProblem = Callable[[InputError], None]
@@ -22,10 +23,15 @@ class Source:
     """One file. Readers take it, yield documents, call `skip` for records they leave out and raise `InputError` where
     they cannot go on."""
 
-    def __init__(self, path: Path, name: str, options: ReadOptions, names: "Names") -> None:
-        self.path, self.name, self.options, self.names = path, name, options, names
+    def __init__(self, path: Path, name: str, options: ReadOptions, parsers: Parsers, names: "Names") -> None:
+        self.path, self.name, self.options, self.parsers, self.names = path, name, options, parsers, names
         self.first: InputError | None = None
         self.skipped = 0
+
+    @property
+    def root(self) -> Path:
+        """The folder that `name` is relative to."""
+        return self.path.parents[self.name.count("/")]
 
     def error(self, kind: InputError.Kind, reason: str, offset: int | None = None, hint: str = "") -> InputError:
         return InputError(self.path, kind, reason, offset=offset, hint=hint)

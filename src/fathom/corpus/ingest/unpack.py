@@ -1,9 +1,9 @@
 """Bytes of a file, unpacked where it is gzip, bzip2 or xz, in bounded memory and bounded work.
 
 Decompressors are driven in steps of at most 1 MiB of output, so a bomb costs no memory, and the ratio of output to
-input is capped, so it costs little time. All that could be unpacked before a damage is handed out before the damage is told.
-Offsets are places in the file on disk: exact in a plain file; in a packed one, how far the decompressor had read, which
-is at most one block of input (64 KiB) behind the damage or before the record in question.
+input is capped, so it costs little time. All that could be unpacked before a damage is handed out before the
+damage is told. Offsets are places in the file on disk: exact in a plain file; in a packed one, how far the decompressor
+had read, which is at most one block of input (64 KiB) behind the damage or before the record in question.
 """
 
 import bz2
@@ -107,6 +107,22 @@ class Stream:
         del self._buffer[:size]
         self._taken += len(taken)
         return taken
+
+    def head(self, limit: int) -> tuple[bytes, InputError | None]:
+        """Up to `limit` bytes from here on, and why they are not all of the file, where they are not."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while size <= limit and (block := self.read(min(_BLOCK, limit + 1 - size))):
+                parts.append(block)
+                size += len(block)
+        except InputError as error:
+            return b"".join(parts), error
+        whole = b"".join(parts)
+        if size <= limit:
+            return whole, None
+        reason = f"longer than {limit} bytes; the begin was kept"
+        return whole[:limit], self._source.error("oversized", reason, self.position, "raise document_bytes")
 
     def lines(self, limit: int) -> Iterator[tuple[int, bytes | None]]:
         """Each line with its newline and the position of its begin; None for one longer than `limit` bytes, which is

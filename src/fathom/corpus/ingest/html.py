@@ -1,0 +1,82 @@
+"""HTML files: decoded, parsed in a parser process, links to other files of the folder kept with anchor and place.
+
+A page's address is its file, so a relative link becomes the address of the file it leads to; one that leads out of the
+folder is dropped; `http` and `https` links stay. Fragments go: links are between pages.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from fathom.corpus.document import Document, Link
+from fathom.corpus.ingest.isolate import Job
+from fathom.corpus.ingest.licences import spdx
+from fathom.corpus.ingest.plain import decode
+from fathom.corpus.ingest.source import Source, file_address, mend
+from fathom.corpus.ingest.unpack import Stream
+
+_DECLARED = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_-]+)|<\?xml[^>]{0,100}?encoding\s*=\s*["']([a-z0-9_-]+)""",
+    re.IGNORECASE,
+)
+_DECLARED_WITHIN = 4096  # browsers look at the first 1024 bytes; scripts are put before it all the same
+_INDEX = "index.html"
+
+
+def read_html(source: Source, stream: Stream) -> Iterator[Document]:
+    """The one document of an HTML file. Of a longer file than `document_bytes` the begin is kept. Raises `InputError`
+    after the document where there is more, damage, or no text."""
+    data, failure = stream.head(source.options.document_bytes)
+    outcome = source.parsers.run(html_job(decode_html(data), source.options.html_depth))
+    if outcome.failure:
+        raise source.error(*outcome.failure)
+    page = outcome.parts[0]
+    if page["text"]:
+        links = (Link(target=resolve(source, href), anchor=a, offset=at) for href, a, at in page["links"])
+        yield Document(
+            url=source.address(),
+            title=page["title"] or PurePosixPath(source.name).stem,
+            text=page["text"],
+            lang=page["lang"],
+            links=tuple(link for link in links if link.target),
+            licence=spdx(page["licence"]),
+            source=source.name,
+            date=page["date"],
+        )
+    if failure:
+        raise failure
+    if not page["text"]:
+        raise source.error("empty", "there is no text in the page")
+
+
+def html_job(html: str, depth: int) -> Job:
+    return Job("html_text:extract", {"html": html, "depth": depth})
+
+
+def decode_html(data: bytes) -> str:
+    """The text of an HTML file, by its own word where it gives one."""
+    found = _DECLARED.search(data[:_DECLARED_WITHIN])
+    declared = (found.group(1) or found.group(2)).decode("ascii") if found else ""
+    return decode(data, declared)
+
+
+def resolve(source: Source, href: str) -> str:
+    """The address `href` leads to from this file; empty where it leads nowhere that counts."""
+    try:
+        parts = urlsplit(mend(href.strip()))
+    except ValueError:
+        return ""
+    if parts.scheme in ("http", "https") or (not parts.scheme and parts.netloc):
+        return parts._replace(scheme=parts.scheme or "https", fragment="").geturl() if parts.netloc else ""
+    if parts.scheme or not parts.path:
+        return ""
+    path = unquote(parts.path)
+    joined = path.lstrip("/") if path.startswith("/") else posixpath.join(posixpath.dirname(source.name), path)
+    name = posixpath.normpath(joined)
+    if name.startswith("..") or "\0" in name:
+        return ""
+    if name == "." or path.endswith("/"):
+        name = posixpath.normpath(posixpath.join(name, _INDEX))
+    return "" if name == source.name else file_address(name)
