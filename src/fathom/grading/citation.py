@@ -145,7 +145,8 @@ def _cited(claim: Claim, cited: list[Source], everything: list[Source]) -> _Outc
         picks = [(kept.index(at), reading) for at, reading in support.picks]
         return _Outcome("supported", [*support.notes, *idle], [cited[at] for at in kept], picks)
     better, found = attribute(claim, everything)
-    if found is not None and found.holds:
+    # What the cited evidence together contradicts is not saved by leaving a part of it out.
+    if found is not None and found.holds and not all(source in cited for source in better):
         right = ", ".join(source.evidence.id for source in better)
         return _Outcome("wrong_source", [f"{right} bears it out", *support.problems], better, found.picks)
     return _Outcome("unsupported", list(support.problems))
@@ -219,9 +220,8 @@ def shown(answer: str, sentences: Sequence[CheckedSentence], unsupported: Unsupp
         cut = bad and unsupported == "cut"
         if cut:
             continue
-        out.append(sentence.text if piece.kind == "code" else _rewritten(index, sentence, piece.kind, cite))
-        if bad and unsupported == "mark":
-            out.append(f" {mark(index)}")
+        text = sentence.text if piece.kind == "code" else _rewritten(index, sentence, piece.kind, cite)
+        out.append(_with(text, mark(index), piece.kind) if bad and unsupported == "mark" else text)
     text = "".join([*out, answer[at:]])
     return _without_empty_items(text) if unsupported == "cut" else text
 
@@ -240,12 +240,17 @@ def _rewritten(index: int, sentence: CheckedSentence, kind: str, cite: Cite) -> 
         return text
     marker = cite(index, ids)
     if kind in ("row", "header_row"):
-        cells = text.rstrip("| \t")
-        return f"{cells} {marker}{text[len(cells) :]}"
+        return _with(text, marker, kind)
     stop = _STOPS.search(text)
     place = stop.start() if stop else len(text)
     gap = "" if "\u2e80" <= text[place - 1 : place] <= "\u9fff" else " "
     return f"{text[:place]}{gap}{marker}{text[place:]}"
+
+
+def _with(text: str, addition: str, kind: str) -> str:
+    """`text` with `addition` behind it; inside the last cell where it is a table's row."""
+    cells = text.rstrip("| \t") if kind in ("row", "header_row") else text
+    return f"{cells} {addition}{text[len(cells) :]}"
 
 
 def _plain_marker(_index: int, ids: tuple[str, ...]) -> str:

@@ -10,7 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fathom.grading.lexicon import FORMS, HAN_STOPWORDS, MONTHS, ROLES, STOPWORDS
+from fathom.grading.lexicon import (
+    FORMS,
+    HAN_STOPWORDS,
+    MAGNITUDES,
+    MONTHS,
+    NUMBER_WORDS,
+    ORDINAL_WORDS,
+    ROLES,
+    STOPWORDS,
+    UNITS,
+)
 from fathom.grading.quantities import Quantity, quantities
 from fathom.grading.text import HAN, fold, language, plain, without_emphasis
 
@@ -20,12 +30,13 @@ ItemKind = Literal["number", "date", "name", "quote", "address"]
 @dataclass(frozen=True)
 class Item:
     """Something a page either has or has not. `parts` are the folded words of a name, or the folded stretches of a
-    quote; `quantity` is set for numbers and dates."""
+    quote; `quantity` is set for numbers and dates; `pieces` are words that together stand for a Chinese name."""
 
     kind: ItemKind
     surface: str
     parts: tuple[str, ...] = ()
     quantity: Quantity | None = None
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +71,10 @@ class Vocabulary:
 _TOKEN = re.compile(r"[^\W_]+")
 _CONNECTORS = frozenset("of the de la le du des von van der den di da del della y e al ibn bin af zu".split())
 _WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
-_VERBS = frozenset("is was has had did died became wrote won married served directed sang plays played".split())
+_VERBS = frozenset("is was has had did made became wrote won sang plays said told took gave led left built".split())
 _COMMON_ENDINGS = ("tion", "ment", "ness", "ity", "ing", "ism", "ics", "ance", "ence", "ure", "age", "s", "ly")
+# Numbers and dates are checked as such.
+_NOT_CONTENT = STOPWORDS["en"] | MONTHS.keys() | MAGNITUDES.keys() | ORDINAL_WORDS.keys()
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"'，。）)\]】]{1,500}", re.IGNORECASE)
 _QUOTES = (
     re.compile(r'"([^"\n]{2,600})"'),
@@ -97,7 +110,8 @@ def read_claim(text: str, vocabulary: Vocabulary, lang: str = "") -> Claim:
     items.extend(han_names)
     unique = {(item.kind, fold(item.surface)): item for item in [*items, *addresses]}
     roles = [word for start, end, _ in names for word in words_of(sentence[start:end]) if word in ROLES]
-    words = [word for word in words_of(rest) if _is_content(word, lang)] + roles
+    units = {item.quantity.unit for item in items if item.quantity is not None} - {""}
+    words = [w for w in words_of(rest) if _is_content(w, lang) and UNITS.get(w, "-") not in units] + roles
     return Claim(sentence, lang, tuple(unique.values()), {stem(word): word for word in words}, tuple(terms))
 
 
@@ -110,9 +124,16 @@ def stem(word: str) -> str:
     """A crude stem: common word forms share it in the languages written in Latin script."""
     if word in FORMS:
         return FORMS[word]
-    if len(word) > 4 and word.endswith("s") and not word.endswith("ss"):
-        word = word[:-1]
-    return word[:5] if len(word) > 5 else word
+    bare = re.sub(r"(?<=\w{3})(?:ing|ed|es|s|ly)$", "", word) if not word.endswith("ss") else word
+    if len(bare) > 3 and bare[-1] == bare[-2] and bare != word:
+        bare = bare[:-1]
+    bare = FORMS.get(bare, bare.removesuffix("e"))
+    return bare[:5]
+
+
+def name_key(word: str) -> str:
+    """The form in which words of names are compared: Russian names without their case endings."""
+    return word[: max(4, len(word) - 2)] if len(word) > 4 and "\u0400" <= word[0] <= "\u04ff" else word
 
 
 def squeeze(text: str) -> str:
@@ -133,7 +154,7 @@ def _mask(pattern: re.Pattern[str], text: str) -> str:
 def _is_content(word: str, lang: str) -> bool:
     if len(word) < 3 or HAN.search(word) or any(char.isdigit() for char in word):
         return False
-    return word not in STOPWORDS["en"] and word not in STOPWORDS.get(lang, ()) and word not in MONTHS
+    return word not in _NOT_CONTENT and word not in STOPWORDS.get(lang, ()) and word not in NUMBER_WORDS.get(lang, ())
 
 
 def _latin_names(text: str, lang: str, vocabulary: Vocabulary) -> Iterator[tuple[int, int, Item]]:
@@ -155,9 +176,9 @@ def _latin_names(text: str, lang: str, vocabulary: Vocabulary) -> Iterator[tuple
                 break
         run = tokens[index : last + 1]
         if len(run) > 1 or _is_lone_name(tokens, index, text, lang, vocabulary):
-            parts = [part for part in (fold(m.group()) for m in run) if part not in ROLES and part not in _CONNECTORS]
-            surface = text[run[0].start() : run[-1].end()]
-            yield run[0].start(), run[-1].end(), Item("name", surface, tuple(parts))
+            words = [fold(m.group()) for m in run]
+            parts = tuple(name_key(word) for word in words if word not in ROLES and word not in _CONNECTORS)
+            yield run[0].start(), run[-1].end(), Item("name", text[run[0].start() : run[-1].end()], parts)
         index = last + 1
 
 
@@ -165,11 +186,9 @@ def _is_capital(word: str, lang: str) -> bool:
     if not word[0].isupper() or word in ("I", "A", "O", "BC", "AD", "BCE", "CE"):
         return False
     folded = fold(word)
-    return (
-        folded not in MONTHS
-        and folded not in _WEEKDAYS
-        and folded not in STOPWORDS["en"] | STOPWORDS.get(lang, frozenset())
-    )
+    if folded in MONTHS or folded in MAGNITUDES or folded in _WEEKDAYS:
+        return False
+    return folded not in STOPWORDS["en"] and folded not in STOPWORDS.get(lang, ())
 
 
 def _joins(word: str, gap: str) -> bool:
@@ -191,7 +210,8 @@ def _is_lone_name(tokens: list[re.Match[str]], index: int, text: str, lang: str,
     if word in vocabulary.upper:
         return True
     following = tokens[index + 1].group() if index + 1 < len(tokens) else ""
-    return not following or (following in _VERBS and not word.endswith(_COMMON_ENDINGS))
+    is_subject = following in _VERBS or (following.endswith("ed") and len(following) > 4)
+    return not following or (is_subject and not word.endswith(_COMMON_ENDINGS))
 
 
 def _han(text: str) -> tuple[list[Item], list[str]]:
@@ -210,4 +230,22 @@ def _han(text: str) -> tuple[list[Item], list[str]]:
             names.append(word)
         else:
             terms.append(fold(word))
-    return [Item("name", name, (squeeze(name),)) for name in dict.fromkeys(names)], list(dict.fromkeys(terms))
+    return [Item("name", name, (squeeze(name),), pieces=_pieces(name)) for name in dict.fromkeys(names)], list(
+        dict.fromkeys(terms)
+    )
+
+
+def _pieces(name: str) -> tuple[str, ...]:
+    """The words a Chinese name is made of, where it is made of several (长江流域: 长江, 流域)."""
+    import rjieba
+
+    words = sorted((w for w in rjieba.cut_for_search(name) if 2 <= len(w) < len(name)), key=len, reverse=True)
+    found: list[str] = []
+    rest = name
+    while rest:
+        word = next((word for word in words if rest.startswith(word)), "")
+        if not word:
+            return ()
+        found.append(squeeze(word))
+        rest = rest.removeprefix(word)
+    return tuple(found)

@@ -7,37 +7,40 @@ words: a negator counts for the few content words behind it.
 import re
 from collections.abc import Sequence
 
-from fathom.grading.claims import Claim, stem
-from fathom.grading.lexicon import HAN_NEGATORS, NEGATORS, OPPOSITES, STOPWORDS
-from fathom.grading.sources import Reading
-from fathom.grading.text import HAN, fold
+from fathom.grading.claims import Claim, stem, words_of
+from fathom.grading.lexicon import HAN_NEGATORS, LIFE_TERMS, NEGATORS, OPPOSITES, ROLES, STOPWORDS
+from fathom.grading.sources import Reading, Source
+from fathom.grading.text import HAN, fold, plain
 
 _WORD = re.compile(r"[^\W_]+")
 _SCOPE = 2
 
 
-def contrasts(claim: Claim, readings: Sequence[Reading]) -> list[str]:
-    """What contradicts `claim` in `readings`, in words that go before "in E1"; empty where nothing does."""
+def contrasts(claim: Claim, sources: Sequence[Source], readings: Sequence[Reading]) -> list[str]:
+    """What contradicts `claim` in `readings`, the sentences picked out of `sources`, in words that go before "in E1";
+    empty where nothing does."""
     if not readings:
         return []
     found = _negation(claim, readings) or _han_negation(claim, readings)
-    return found + _opposites(claim, readings) + _exchanged(claim, readings)
+    found += _opposites(claim, readings) + _rank(claim, readings) + _exchanged(claim, readings)
+    found += _objects(claim, readings) + _subjects(claim, readings)
+    return found + _life(claim, sources) + _apart(claim, sources)
 
 
-def _negated(text: str) -> tuple[set[str], set[str]]:
-    """(stems of the content words that a negator stands before, stems of the others)."""
+def _negated(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The content words that a negator stands before, and the others; both stem -> as written."""
     folded = re.sub(r"n't\b", " not ", re.sub(r"\bnot (?:only|just|until|least)\b", " ", fold(text)))
-    negated: set[str] = set()
-    others: set[str] = set()
+    negated: dict[str, str] = {}
+    others: dict[str, str] = {}
     for clause in re.split(r"[,;:.!?]", folded):
         left = 0
         for word in _WORD.findall(clause):
             if word in NEGATORS:
                 left = _SCOPE
             elif len(word) > 2 and word not in _FUNCTION_WORDS and not HAN.search(word):
-                (negated if left else others).add(stem(word))
+                (negated if left else others).setdefault(stem(word), word)
                 left = max(0, left - 1)
-    return negated - others, others
+    return {key: word for key, word in negated.items() if key not in others}, others
 
 
 _FUNCTION_WORDS = STOPWORDS["en"] - NEGATORS
@@ -48,11 +51,11 @@ def _negation(claim: Claim, readings: Sequence[Reading]) -> list[str]:
     pages = [_negated(reading.folded) for reading in readings]
     page_denied = {word for negated, _ in pages for word in negated}
     page_said = {word for _, plain in pages for word in plain}
-    flipped = sorted(denied & page_said - page_denied)
-    if flipped:
-        return [f'"{flipped[0]}" is denied here, but not']
-    flipped = sorted(said & page_denied - page_said)
-    return [f'"{flipped[0]}" is said here, but denied'] if flipped else []
+    for word in (word for key, word in denied.items() if key in page_said and key not in page_denied):
+        return [f'"{word}" is denied here, but not']
+    for word in (word for key, word in said.items() if key in page_denied and key not in page_said):
+        return [f'"{word}" is said here, but denied']
+    return []
 
 
 def _han_negation(claim: Claim, readings: Sequence[Reading]) -> list[str]:
@@ -83,14 +86,13 @@ def _exchanged(claim: Claim, readings: Sequence[Reading]) -> list[str]:
     """Two figures, each with the name before it, paired the other way round than on the page."""
     names = [fold(item.surface) for item in claim.items if item.kind == "name"]
     figures = [item.surface for item in claim.items if item.quantity is not None]
-    text = fold(claim.text)
-    if len(names) < 2 or len(figures) < 2 or "respectively" in text:
+    text, page = fold(claim.text), " ".join(reading.folded for reading in readings)
+    if len(figures) < 2 or "respectively" in text or "respectively" in page:
         return []
-    mine = _pairs(text, names, figures)
-    page = " ".join(reading.folded for reading in readings)
-    if "respectively" in page:
-        return []
-    theirs = _pairs(page, names, figures)
+    span = re.search(r"from \D{0,3}(\d[\d.,]*\d) to \D{0,3}(\d[\d.,]*\d)", text)
+    if span and re.search(rf"from \D{{0,3}}{re.escape(span[2])} to \D{{0,3}}{re.escape(span[1])}(?!\d)", page):
+        return [f"it goes from {span[1]} to {span[2]} here, but the other way"]
+    mine, theirs = _pairs(text, names, figures), _pairs(page, names, figures)
     crossed = [figure for figure in mine if figure in theirs and mine[figure] != theirs[figure]]
     if len(crossed) >= 2 and {mine[f] for f in crossed} == {theirs[f] for f in crossed}:
         return [f'{crossed[0]} goes with "{mine[crossed[0]]}" here, but with "{theirs[crossed[0]]}"']
@@ -107,3 +109,123 @@ def _pairs(text: str, names: Sequence[str], figures: Sequence[str]) -> dict[str,
         if nearest >= 0:
             pairs[figure] = before[nearest]
     return pairs
+
+
+def _life(claim: Claim, sources: Sequence[Source]) -> list[str]:
+    """The date of birth given for that of death, or the other way round."""
+    words = {stem(word) for word in words_of(claim.text)}
+    says = {kind for kind, terms in LIFE_TERMS.items() if kind in words or any(term in claim.text for term in terms)}
+    dates = [item.quantity for item in claim.items if item.quantity is not None and item.quantity.dates]
+    if len(says) != 1 or len(dates) != 1:
+        return []
+    for source in sources:
+        for reading in source.sentences[:1]:
+            if reading.life is None:
+                continue
+            born, died = (dates[0].agrees(end) for end in reading.life)
+            if "died" in says and born and not died:
+                return [f"{dates[0].surface} is the date of birth"]
+            if "born" in says and died and not born:
+                return [f"{dates[0].surface} is the date of death"]
+    return []
+
+
+def _apart(claim: Claim, sources: Sequence[Source]) -> list[str]:
+    """The claim's one date stands in no sentence with one of its names, while every sentence with that name has another
+    date: "won the Chemistry prize in 1903" where the page says 1903 of Physics and 1911 of Chemistry."""
+    dates = [item for item in claim.items if item.kind == "date"]
+    if len(dates) != 1 or dates[0].quantity is None:
+        return []
+    readings = [reading for source in sources for reading in source.sentences]
+    for name in (item for item in claim.items if item.kind == "name"):
+        if any(source.title.holds(name) for source in sources):
+            continue
+        holding = [reading for reading in readings if reading.holds(name)]
+        others = [[q for q in reading.quantities if q.dates] for reading in holding]
+        if holding and all(others) and not any(reading.holds(dates[0]) for reading in holding):
+            return [f'"{name.surface}" goes with {dates[0].surface} here, but with {others[0][0].surface}']
+    return []
+
+
+_SUPERLATIVE = re.compile(
+    r"\b(second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\d+(?:nd|rd|th))[ -]((?:most |least )?\w+|\w+est)\b"
+)
+
+
+def _rank(claim: Claim, readings: Sequence[Reading]) -> list[str]:
+    """`the longest` for `the second-longest`."""
+    mine = fold(claim.text)
+    for reading in readings:
+        for match in _SUPERLATIVE.finditer(reading.folded):
+            rank, word = match.groups()
+            if not word.startswith("most ") and not word.endswith("est"):
+                continue
+            bare = re.compile(rf"(?<!{re.escape(rank)}[ -])\b{re.escape(word)}\b")
+            ranked = re.search(rf"(?:second|third|fourth|fifth|nth|nd|rd|th)[ -]{re.escape(word)}\b", mine)
+            if bare.search(mine) and not ranked and not bare.search(reading.folded):
+                return [f'"{word}" is not there, but "{match.group()}" is']
+    return []
+
+
+_PARTICIPLES = frozenset("born written won sung led built made held taken sold lost shot set drawn".split())
+_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
+_NAMES = r"[A-Z][\w'-]*(?:[ ,]+(?:(?:and|of|de|von) )?[A-Z][\w'-]*){0,9}"
+_HEAD = re.compile(
+    rf"\b([a-z]{{3,}})(?: [^A-Z\s]*\d\S*| (?:{_MONTH})\b,?){{0,3}} (by|in|to|from|at|into) (?:the )?({_NAMES})"
+)
+
+
+def _objects(claim: Claim, readings: Sequence[Reading]) -> list[str]:
+    """`directed by Brandt` where the page has `directed by Holt`."""
+    mine = _heads(claim.text)
+    page: dict[tuple[str, str], list[str]] = {}
+    for reading in readings:
+        for key, name in _heads(plain(reading.text)):
+            page.setdefault(key, []).append(name)
+    for key, name in mine:
+        others = page.get(key, [])
+        words = [word for word in words_of(name) if word not in ROLES]
+        if others and words and not any(set(words) & set(words_of(other)) for other in others):
+            return [f'"{key[0]} {key[1]} {name}" is not there, but "{key[0]} {key[1]} {others[0]}" is']
+    return []
+
+
+def _heads(text: str) -> list[tuple[tuple[str, str], str]]:
+    """((verb, preposition), the names behind it) of each such phrase."""
+    return [
+        ((match[1], match[2]), match[3])
+        for match in _HEAD.finditer(text)
+        if match[1].endswith("ed") or match[1] in _PARTICIPLES
+    ]
+
+
+_SUBJECT = re.compile(r"([A-Z][\w'-]*(?: (?:(?:of|de|von) )?[A-Z][\w'-]*){0,4}) ([a-z]{3,})\b")
+
+
+def _subjects(claim: Claim, readings: Sequence[Reading]) -> list[str]:
+    """`Borduria ceded` where the page has `Ruritania ceded` and the claim speaks of both, or `Hedwig died in 1280`
+    where the page says so of Konrad."""
+    claimed = set(words_of(claim.text))
+    dates = [item for item in claim.items if item.kind == "date"]
+    for match in _SUBJECT.finditer(claim.text):
+        subject, verb = match.groups()
+        own = set(words_of(subject)) - ROLES
+        if not own or verb in STOPWORDS["en"] or not (verb.endswith("ed") or verb in _ACTIVE):
+            continue
+        doers = [(reading, other) for reading in readings for other in _subjects_of(reading, verb)]
+        if any(own & set(words_of(other)) for _, other in doers):
+            continue
+        for reading, other in doers:
+            dated = any(reading.holds(date) for date in dates) and not own & set(reading.words)
+            if dated or set(words_of(other)) - ROLES <= claimed:
+                return [f'"{subject} {verb}" is not there, but "{other} {verb}" is']
+    return []
+
+
+def _subjects_of(reading: Reading, verb: str) -> list[str]:
+    return [match[1] for match in _SUBJECT.finditer(plain(reading.text)) if match[2] == verb]
+
+
+_ACTIVE = frozenset(
+    "won beat wrote led built made held took sold lost gave left sang founds defeats owns bought".split()
+)

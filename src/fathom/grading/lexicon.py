@@ -201,8 +201,8 @@ for _pair in (
 FORMS: dict[str, str] = {
     word: group.split()[0]
     for group in (
-        "died death dies dead deceased",
-        "born birth births birthplace",
+        "died death dies die dead deceased mort morte mourut starb gestorben murio murieron muerte mori morreu",
+        "born birth births birthplace ne nee naquit geboren nacio nacido nacida nato nata nasceu",
         "wrote written writer writes write",
         "film movie films movies",
         "married marriage wife husband spouse wed",
@@ -210,7 +210,7 @@ FORMS: dict[str, str] = {
         "won win wins winner winning",
         "began begin begun beginning",
         "song single track",
-        "founded founder establish established",
+        "found founded founder founds establish established",
         "built build building",
         "children child son daughter sons daughters",
         "sang sing sung singer",
@@ -238,9 +238,8 @@ ABBREVIATIONS = frozenset(
 ENDING_ABBREVIATIONS = frozenset("inc ltd co corp etc u.s u.k u.n a.m p.m b.c a.d ph.d m.d jr sr usw bros".split())
 
 ABSENCE = (
-    r"\b(?:could not|couldn't|cannot|can't|did not|didn't|was unable to|were unable to|unable to)\s+"
-    r"(?:be\s+)?(?:find|found|determine|determined|verify|verified|confirm|confirmed|answer|establish"
-    r"|locate|identify)\b"
+    r"\b(?:could not|couldn't|cannot|can't|did not|didn't|(?:was|were|am) unable to)\s+"
+    r"(?:find|determine|verify|confirm|answer|establish|locate|identify|be (?:found|determined|verified|confirmed))\b"
     r"|\bno (?:evidence|information|source|sources|mention|answer|data|record|result|results|page|pages|passage)\b"
     r".{0,60}\b(?:found|say|says|mention|mentions|available|given|state|states|name|names|provided|support|supports)\b"
     r"|\b(?:sources|evidence|pages|passages)\s+(?:found\s+)?(?:do|does|did) not (?:say|mention|state|give"
@@ -264,3 +263,6 @@ HAN_STOPWORDS = frozenset(
     "作为 进行 之后 之前 同时 此外 另外 根据 关于 对于 通过 自己 什么 没有 不是 就是 还是 或者 以来 一直 为了 位于 "
     "高达 目前 其他 之一 一种 如下 以下 第一".split()
 )
+
+# A page that gives a person's years as "(... - ...)" says born and died with it.
+LIFE_TERMS = {"born": ("出生", "生于", "诞生"), "died": ("去世", "逝世", "死于", "病逝", "卒于")}

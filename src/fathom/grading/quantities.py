@@ -41,6 +41,9 @@ class Date:
         return (not self.month or self.month == other.month) and (not self.day or self.day == other.day)
 
 
+_ALWAYS_GIVEN = frozenset({"%", "usd", "eur", "gbp", "cny"})
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A figure as written (`surface`): a number (`values` it may mean, `unit` or "", `about` if hedged, `ordinal`) or a
@@ -59,20 +62,25 @@ class Quantity:
 
     def agrees(self, other: "Quantity") -> bool:
         """Whether a page that has `other` bears this out."""
-        if self.dates:
-            return any(mine.within(theirs) for mine in self.dates for theirs in other.dates) or self._year_of(other)
-        if other.dates:
-            return not self.unit and not self.ordinal and other._year_of(self)
-        if self.ordinal != other.ordinal or (self.unit and other.unit and self.unit != other.unit):
+        if self.dates and other.dates:
+            return any(mine.within(theirs) for mine in self.dates for theirs in other.dates)
+        if self.dates or other.dates:
+            return self._same_year(other)
+        if self.ordinal != other.ordinal or not self._unit_agrees(other.unit):
             return False
         return any(self._near(mine, theirs) for mine in self.values for theirs in other.values)
 
-    def _year_of(self, other: "Quantity") -> bool:
-        """A bare year and a bare number are written alike."""
-        years = {date.year for date in self.dates if not date.month and date.span == 1 and date.year > 0}
-        if other.dates:
-            return False
-        return not other.unit and not other.ordinal and any(value in years for value in other.values)
+    def _unit_agrees(self, unit: str) -> bool:
+        """Tables and headings often leave a unit out, but never what makes a share or money of a number."""
+        if self.unit in _ALWAYS_GIVEN or unit in _ALWAYS_GIVEN:
+            return self.unit == unit or (not self.unit and unit != "%")
+        return not self.unit or not unit or self.unit == unit
+
+    def _same_year(self, other: "Quantity") -> bool:
+        """A bare year is written like a number: 875, 2000."""
+        number, date = (other, self) if self.dates else (self, other)
+        bare = [d for d in date.dates if d.span == 1 and d.year >= 100 and (not self.dates or not d.month)]
+        return not number.unit and not number.ordinal and any(d.year in number.values for d in bare)
 
     def _near(self, mine: Decimal, theirs: Decimal) -> bool:
         if mine == theirs:

@@ -20,7 +20,7 @@ from fathom.grading.text import language
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-# Private-use characters stand for citations and marks until the Markdown has become HTML; the answer's own are replaced.
+# Private-use characters stand for citations and marks until the Markdown is HTML; the answer's own are replaced.
 _CITE, _MARK, _END = "\ue000", "\ue002", "\ue001"
 _PLACEHOLDER = re.compile(f"([{_CITE}{_MARK}])(\\d+):([\\d,]*){_END}")
 _LABELS: dict[Verdict, str] = {
@@ -178,7 +178,7 @@ def _source(report: Report, source: SourceEntry) -> str:
     if address:
         title = f'<a href="{escape(address)}" rel="noopener noreferrer">{title}</a>'
     meta = [_text(source.url), _text(source.licence), f"read {_text(source.fetched_at)}" if source.fetched_at else ""]
-    meta.append(f'page <span class="hash">{_text(source.page_hash[:16])}</span>')
+    meta.append(f'page\u00a0<span class="hash">{_text(source.page_hash[:16])}</span>')
     excerpts = "\n".join(_excerpt(report, e) for e in report.excerpts if e.source == source.number)
     return (
         f'<li id="source-{source.number}">\n<h3 dir="auto"><span class="number">{source.number}</span>{title}</h3>\n'
@@ -212,9 +212,10 @@ def _check(report: Report, index: int, sentence: CheckedSentence) -> str:
         found = ", found by code" if sentence.attributed else ""
         told.append(f"source{'s' if len(cited) > 1 else ''} {', '.join(map(str, cited))}{found}")
     told.extend(sentence.reasons)
+    reasons = f'<span class="reasons">{_text("; ".join(told))}</span>'
     return (
         f'<li id="sentence-{index + 1}"><span class="dot {sentence.verdict}"></span>'
-        f'<span dir="auto">{_text(bare(sentence.text))}<span class="reasons">{_text("; ".join(told))}</span></span></li>'
+        f'<span dir="auto">{_text(bare(sentence.text))}{reasons}</span></li>'
     )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fathom.core.evidence import Evidence
-from fathom.grading.claims import Item, Vocabulary, squeeze, stem, words_of
+from fathom.grading.claims import Item, Vocabulary, name_key, squeeze, stem, words_of
+from fathom.grading.lexicon import LIFE_TERMS
 from fathom.grading.quantities import Quantity, quantities
 from fathom.grading.sentences import split_plain
-from fathom.grading.text import fold, language, plain
+from fathom.grading.text import fold, language, plain, scripts
 
 _CAPITALISED = re.compile(r"[A-Z][\w-]*(?: (?:(?:of|the|and|for) )?[A-Z][\w-]*){1,7}")
 _TWO_CAPITALS = re.compile(r"(?=\b([A-Z][\w'-]{1,40} [A-Z][\w'-]{1,40}))")
@@ -24,6 +25,7 @@ class Reading:
 
     start: int
     end: int
+    text: str
     folded: str
     squeezed: str
     words: tuple[str, ...]
@@ -31,14 +33,26 @@ class Reading:
     quantities: tuple[Quantity, ...]
     acronyms: frozenset[str]
     name_pairs: frozenset[str]
+    life: tuple[Quantity, Quantity] | None
 
     @classmethod
     def of(cls, text: str, lang: str, start: int = 0) -> "Reading":
-        words = tuple(words_of(text))
+        words = tuple(map(name_key, words_of(text)))
+        life = life_dates(text, lang)
+        implied = ["born", "died"] if life else []
         return cls(
-            start, start + len(text), fold(text), squeeze(text), words, frozenset(map(stem, words)),
-            tuple(quantities(text, lang)), _acronyms(text), _name_pairs(text),
-        )  # fmt: skip
+            start=start,
+            end=start + len(text),
+            text=text,
+            folded=fold(text),
+            squeezed=squeeze(text),
+            words=words,
+            stems=frozenset(map(stem, [*words_of(text), *implied])),
+            quantities=tuple(quantities(text, lang)),
+            acronyms=_acronyms(text),
+            name_pairs=_name_pairs(text),
+            life=life,
+        )
 
     def holds(self, item: Item) -> bool:
         """Whether the stretch itself says `item`."""
@@ -47,6 +61,8 @@ class Reading:
             return any(mine.agrees(theirs) for theirs in self.quantities)
         if item.kind == "name":
             if len(item.parts) == 1 and (item.parts[0] in self.acronyms or _is_verbatim(item, self.squeezed)):
+                return True
+            if item.pieces and all(piece in self.squeezed for piece in item.pieces):
                 return True
             return holds_name(self.words, item.parts)
         if item.kind == "quote":
@@ -57,7 +73,28 @@ class Reading:
         return word in self.stems
 
     def has_term(self, term: str) -> bool:
-        return term in self.folded
+        return term in self.folded or (self.life is not None and any(term in terms for terms in LIFE_TERMS.values()))
+
+
+_LIFE = re.compile(r"[(（][^()（）\n]{4,160}[)）]")
+_DASH = re.compile(r"\s*[-–—－~～]\s*")
+
+
+def life_dates(text: str, lang: str) -> tuple[Quantity, Quantity] | None:
+    """The dates of birth and death where `text` gives them as "(... - ...)" in its first 200 characters."""
+    bracket = _LIFE.search(text, 0, 200)
+    if bracket is None:
+        return None
+    for dash in _DASH.finditer(bracket.group()):
+        ends = (bracket.group()[1 : dash.start()], bracket.group()[dash.end() : -1])
+        dates = [[q for q in quantities(end, lang) if q.dates] for end in ends]
+        if len(dates[0]) == 1 and len(dates[1]) == 1 and _years_apart(dates[0][0], dates[1][0]):
+            return dates[0][0], dates[1][0]
+    return None
+
+
+def _years_apart(first: Quantity, last: Quantity) -> bool:
+    return 0 < last.dates[0].year - first.dates[0].year < 120
 
 
 def _is_verbatim(item: Item, squeezed: str) -> bool:
@@ -101,6 +138,7 @@ class Source:
         self.title = Reading.of(evidence.title, self.lang)
         self.whole = Reading.of(evidence.text, self.lang)
         self.sentences = [Reading.of(evidence.text[p.start : p.end], self.lang, p.start) for p in pieces]
+        self.scripts = scripts(evidence.text + evidence.title)
         vocabulary.learn(evidence.text)
         vocabulary.learn(evidence.title)
 
@@ -111,3 +149,7 @@ class Source:
         if self.whole.holds(item) or self.title.holds(item):
             return True
         return item.kind == "name" and holds_name(self.title.words + self.whole.words, item.parts)
+
+    def can_name(self, item: Item) -> bool:
+        """Whether the evidence could have the name at all: it is written in one of the scripts the name is in."""
+        return item.kind != "name" or bool(scripts(item.surface) & self.scripts) or not scripts(item.surface)

@@ -43,22 +43,24 @@ def weigh(claim: Claim, sources: Sequence[Source], known: Sequence[Source] = ())
     """How far `sources` together bear out `claim`. `known` is all evidence of the answer: a person named in full there
     may be named in full here, too, where these sources give the last name only."""
     where = ", ".join(source.evidence.id for source in sources)
-    missing = [item for item in claim.items if not any(s.holds(item) for s in sources)]
+    comparable = [item for item in claim.items if any(source.can_name(item) for source in sources)]
+    missing = [item for item in comparable if not any(s.holds(item) for s in sources)]
     missing = [item for item in missing if not _known_in_full(item, sources, known)]
     picks = _pick(claim, sources, missing)
     problems = [_missing(item, sources, where) for item in missing]
-    found = len(claim.items) - len(missing)
+    found = len(comparable) - len(missing)
     covered, total, absent = _coverage(claim, sources, picks)
     notes: list[str] = []
     if all(source.lang != claim.lang for source in sources) and covered < total * COVERAGE_WITH_ITEMS:
-        if found < min(2, len(claim.items) + len(absent)):
+        # Words of different languages cannot be compared, and one figure alone may be there by chance.
+        if found < 2:
             problems.append(f"too little in it can be compared with {where}, which is in another language")
         else:
             notes.append("compared by names and figures only: the languages differ")
     elif total and covered < total * (COVERAGE_WITH_ITEMS if found else COVERAGE_ALONE):
         problems.append(f"{_listed(absent)} not in {where}")
     if not missing:
-        problems.extend(f"{text} in {where}" for text in contrasts(claim, [reading for _, reading in picks]))
+        problems.extend(f"{text} in {where}" for text in contrasts(claim, sources, [reading for _, reading in picks]))
     score = (3 * found + covered) / max(1, 3 * len(claim.items) + total)
     return Support(tuple(problems), tuple(notes), tuple(picks), found + covered, round(score, 6))
 
