@@ -9,8 +9,7 @@ from fathom.core.errors import ModelFault, RunError
 from fathom.core.events import Journal, MemoryJournal
 from fathom.core.model import content_hash
 from fathom.core.texts import TextFolder
-from fathom.rollout.journal import RunJournal
-from fathom.rollout.replay import ReplayJournal
+from fathom.rollout.journal import ReplayJournal, RunJournal
 from fathom.rollout.store import RunStore
 
 

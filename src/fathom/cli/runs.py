@@ -33,49 +33,41 @@ def runs(
         typer.echo(f"{len(found) - len(shown)} older runs are not shown; --limit 0 shows all", err=True)
 
 
-def resume(run: RunName, as_json: AsJson = False) -> None:
-    """Go on with a run that was interrupted or failed; nothing on record is done again."""
-    from fathom.cli.live import LiveView
+def resume(
+    run: RunName,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Go on with a run that was interrupted or failed, and print its report; nothing on record is done again."""
     from fathom.core.config import Environment
-    from fathom.recipes.ask import go_on
     from fathom.rollout.catalogue import find_run
-    from fathom.rollout.store import read_events
 
+    # The agent and all it needs are imported only once there is a run to go on with.
     environment = Environment.read()
     folder = find_run(environment.home / "runs", run)
-    before = _steps(read_events(folder))
-    typer.echo(f"run {folder.name}: {before} steps are on record", err=True)
-    with LiveView(enabled=not as_json) as view:
-        report = asyncio.run(go_on(folder, environment, view=view)).report
-    done = _steps(read_events(folder)) - before
-    if as_json:
-        stop = report.stop.model_dump(mode="json")
-        counts = {"steps_on_record": before, "steps_done": done}
-        _print_json({"run_id": folder.name, **counts, "stop": stop, "answer": report.answer.text})
-    else:
-        typer.echo(f"run {folder.name}: {done} steps done, {report.stop.kind}; see {folder}", err=True)
-        typer.echo(report.answer.text or "(no answer)")
-    if report.failure is not None:
-        raise typer.Exit(1)
+    from fathom.cli.live import LiveView
+    from fathom.recipes.ask import go_on
+
+    with LiveView(enabled=not quiet) as view:
+        outcome = asyncio.run(go_on(folder, environment, view=view))
+    typer.echo((folder / ("report.json" if as_json else "report.md")).read_text(encoding="utf-8").rstrip())
+    raise typer.Exit(outcome.exit_code)
 
 
 def replay(run: RunName, as_json: AsJson = False) -> None:
     """Repeat a run from its records alone, without a model, and check that its trajectory is byte for byte the same."""
     from fathom.core.config import Environment
-    from fathom.recipes.ask import repeat
     from fathom.rollout.catalogue import find_run
 
     environment = Environment.read()
     folder = find_run(environment.home / "runs", run)
+    from fathom.recipes.ask import repeat
+
     trajectory, steps = asyncio.run(repeat(folder, environment))
     if as_json:
         _print_json({"run_id": folder.name, "steps": steps, "identical": True, "answer": trajectory.answer})
     else:
         typer.echo(f"run {folder.name}: {steps} steps repeated from the record; the trajectory is byte-identical")
-
-
-def _steps(events: list[Any]) -> int:
-    return sum(event.kind.endswith("_finished") for event in events)
 
 
 def _print_json(value: Any) -> None:

@@ -13,14 +13,13 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from fathom.core.errors import InputError, StoreFault
+from fathom.core.errors import InputError, ReplayError, StoreFault
 from fathom.core.events import Event, Journal
-from fathom.core.jsonl import read_records
 from fathom.core.model import Frozen, canonical_json, content_hash
 from fathom.core.provenance import code_version, versions
 from fathom.core.texts import sync_folder, write_durably
 from fathom.core.trajectory import Trajectory
-from fathom.rollout.journal import Log, RunJournal
+from fathom.rollout.journal import Log, ReplayJournal, RunJournal
 from fathom.rollout.store import RunStore
 
 Program = Callable[[Journal], Awaitable[Trajectory]]
@@ -121,28 +120,28 @@ async def carry_out(
 
 
 async def resume(folder: Path, program: Program) -> Trajectory:
-    """Run the run in `folder` for the first time, or on from where it broke off or failed. A run that ended otherwise
-    is left alone and its trajectory returned."""
+    """Run the run in `folder` for the first time, or on from where it broke off or failed.
+
+    A run that ended otherwise is only repeated from its record, which makes a lost trajectory file again. Raises
+    `ReplayError` if that gives another trajectory than the run had.
+    """
     with RunStore(folder) as store:
         end = last_end(store.events())
-        if end is not None and end.body["stop"] != "failed" and (folder / TRAJECTORY).exists():
-            return read_trajectory(folder, end)
-        return await carry_out(folder, store, program)
+        if end is None or end.body["stop"] == "failed":
+            return await carry_out(folder, store, program)
+        journal = ReplayJournal(store.events(), store.texts)
+        trajectory = await program(journal)
+        journal.close()
+        data = trajectory_bytes(trajectory)
+        if content_hash(data) != end.body["trajectory"]:
+            raise ReplayError(f"run {folder.name} has ended, and the program now gives another trajectory")
+        write_durably(folder / TRAJECTORY, data)
+        return trajectory
 
 
 def last_end(events: list[Event]) -> Event | None:
     """The event that ended the run, None if it has not ended or has gone on since."""
     return events[-1] if events and events[-1].kind == ENDED else None
-
-
-def read_trajectory(folder: Path, end: Event) -> Trajectory:
-    """The trajectory of an ended run. Raises `InputError` if the file is not what the run wrote."""
-    path = folder / TRAJECTORY
-    if not path.is_file():
-        raise InputError(path, "missing", "the run has ended, but its trajectory is gone")
-    if content_hash(path.read_bytes()) != end.body["trajectory"]:
-        raise InputError(path, "corrupt", "not what the run wrote", hint="`fathom replay` tells where it differs")
-    return next(iter(read_records(path, Trajectory)))
 
 
 def trajectory_bytes(trajectory: Trajectory) -> bytes:

@@ -87,17 +87,33 @@ async def test_a_run_ends_with_its_trajectory_and_is_then_left_alone(folder: Pat
     assert len(done) == count and read_events(folder) == events
 
 
-async def test_a_lost_trajectory_is_made_again_from_the_record_and_a_changed_one_is_not_trusted(folder: Path) -> None:
+async def test_a_lost_or_changed_trajectory_is_made_again_from_the_record(folder: Path) -> None:
     done: list[str] = []
     await resume(folder, scripted(SEED, done.append))
-    path, count = folder / "trajectory.jsonl", len(done)
+    path, count, events = folder / "trajectory.jsonl", len(done), read_events(folder)
     data = path.read_bytes()
-    path.unlink()
-    await resume(folder, scripted(SEED, done.append))
-    assert path.read_bytes() == data and len(done) == count
-    path.write_bytes(data.replace(b'"answer":"3"', b'"answer":"4"'))
-    with pytest.raises(InputError, match="not what the run wrote"):
+    for harm in (path.unlink, lambda: path.write_bytes(b"{}")):
+        harm()
         await resume(folder, scripted(SEED, done.append))
+        assert path.read_bytes() == data and len(done) == count and read_events(folder) == events
+
+
+async def test_an_ended_run_takes_nothing_more(folder: Path) -> None:
+    await resume(folder, scripted(SEED, [].append))
+    events = read_events(folder)
+
+    async def longer(journal: Journal) -> Trajectory:
+        trajectory = await scripted(SEED, [].append)(journal)
+        journal.note("more", 1)
+        return trajectory
+
+    async def other(journal: Journal) -> Trajectory:
+        return (await scripted(SEED, [].append)(journal)).model_copy(update={"answer": "other"})
+
+    for program, says in ((longer, "the record ends before it"), (other, "gives another trajectory")):
+        with pytest.raises(ReplayError, match=says):
+            await resume(folder, program)
+    assert read_events(folder) == events
 
 
 async def test_a_crash_at_any_record_is_resumed_to_the_same_end(memory_path: Path) -> None:
