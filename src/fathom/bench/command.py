@@ -17,6 +17,7 @@ def bench(
     from fathom.bench import harness
     from fathom.core.config import Environment
     from fathom.core.model import canonical_json
+    from fathom.core.provenance import find_shared_data
 
     if name == "list":
         known = harness.summaries()
@@ -28,7 +29,7 @@ def bench(
         harness.load(name),
         quick=quick,
         progress=lambda line: typer.echo(line, err=True),
-        shared_data=data or harness.find_shared_data(),
+        shared_data=data or find_shared_data(),
         home=Environment.read().home,
     )
     typer.echo(canonical_json(result))

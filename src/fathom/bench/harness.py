@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fathom.core.errors import ConfigError
-from fathom.core.provenance import code_version, source_root
+from fathom.core.provenance import code_version
 
 Figure = float | int | str
 Goal = tuple[str, float | str]
@@ -107,9 +107,3 @@ def judge(figures: Mapping[str, Figure], figure: str, goal: Goal) -> dict[str, A
     value = figures.get(bound) if isinstance(bound, str) else bound
     met = figure in figures and value is not None and _OPERATORS[sign](figures[figure], value)
     return {"op": sign, "value": value, "met": bool(met)}
-
-
-def find_shared_data() -> Path | None:
-    """`../shared/data` beside the checkout, if it is there."""
-    folder = source_root().parent / "shared" / "data"
-    return folder if folder.is_dir() else None

@@ -16,6 +16,12 @@ def source_root() -> Path:
     return Path(fathom.__file__).resolve().parents[2]
 
 
+def find_shared_data() -> Path | None:
+    """`../shared/data` beside the checkout, where benchmarks' data sets lie, if it is there."""
+    folder = source_root().parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
 def code_version() -> str:
     """The commit of the checkout, with `+dirty` where tracked files differ from it; else `v<version>`."""
     root = source_root()
