@@ -16,6 +16,7 @@ from fathom.corpus.ingest.html import read_html
 from fathom.corpus.ingest.isolate import Parsers
 from fathom.corpus.ingest.jsonl import read_json_lines, read_json_list
 from fathom.corpus.ingest.options import ReadOptions
+from fathom.corpus.ingest.pages import read_office, read_pdf, refuse_ole
 from fathom.corpus.ingest.plain import read_plain
 from fathom.corpus.ingest.source import Names, OnProblem, Source
 from fathom.corpus.ingest.unpack import Stream, unreadable
@@ -25,6 +26,9 @@ _READERS: dict[Format, Callable[[Source, Stream], Iterator[Document]]] = {
     "json_list": read_json_list,
     "plain": read_plain,
     "html": read_html,
+    "pdf": read_pdf,
+    "office": read_office,
+    "ole": refuse_ole,
 }
 _OTHER_KINDS = "text, Markdown, JSON lines, HTML, PDF, docx, pptx, xlsx, MediaWiki XML and ZIM can be read"
 
