@@ -1,0 +1,82 @@
+"""`RecordedWorld`: what another world said, from a file; and the wrapper that writes such files.
+
+One JSON line per answer: what was asked and what came back, refusals included. The same question asked twice while
+recording is recorded twice and replayed in that order, the last answer standing for all later ones.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fathom.core.errors import PageNotFoundError, ReplayError, WorldUnavailableFault
+from fathom.core.evidence import Page
+from fathom.core.jsonl import append, read_rows
+from fathom.core.model import canonical_json
+from fathom.world.protocol import Hit, World, WorldLink
+
+_RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
+
+
+class RecordingWorld:
+    """Passes everything on to `world` and appends what it says to `path`."""
+
+    def __init__(self, world: World, path: Path) -> None:
+        self._world, self._path = world, path
+        self.name = world.name
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        return await self._record({"search": query, "k": k}, lambda: self._world.search(query, k))
+
+    async def open(self, url: str) -> Page:
+        return await self._record({"open": url}, lambda: self._world.open(url))
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        return await self._record({"links": url}, lambda: self._world.links(url))
+
+    async def close(self) -> None:
+        await self._world.close()
+
+    async def _record(self, asked: dict[str, Any], ask: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            answer = await ask()
+        except tuple(_RAISED.values()) as error:
+            kind = "not_found" if isinstance(error, PageNotFoundError) else "unavailable"
+            append(self._path, [{"asked": asked, "raised": kind, "message": str(error)}])
+            raise
+        plain = [row.model_dump(mode="json") for row in answer] if isinstance(answer, tuple) else answer
+        append(
+            self._path, [{"asked": asked, "said": plain if isinstance(plain, list) else plain.model_dump(mode="json")}]
+        )
+        return answer
+
+
+class RecordedWorld:
+    """Answers from a recording. Raises `ReplayError` for what was never asked while recording, `InputError` for a
+    file that is not a recording."""
+
+    def __init__(self, path: Path, *, name: str = "recorded") -> None:
+        self.name = name
+        self._said: dict[str, list[dict[str, Any]]] = {}
+        for row in read_rows(path):
+            self._said.setdefault(canonical_json(row.get("asked")), []).append(row)
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        return tuple(Hit.model_validate(row) for row in self._answer({"search": query, "k": k}))
+
+    async def open(self, url: str) -> Page:
+        return Page.model_validate(self._answer({"open": url}))
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        return tuple(WorldLink.model_validate(row) for row in self._answer({"links": url}))
+
+    async def close(self) -> None:
+        return None
+
+    def _answer(self, asked: dict[str, Any]) -> Any:
+        rows = self._said.get(canonical_json(asked))
+        if not rows:
+            raise ReplayError(f"the recording holds no answer to {canonical_json(asked)}")
+        row = rows.pop(0) if len(rows) > 1 else rows[0]
+        if "raised" in row:
+            raise _RAISED[row["raised"]](row["message"])
+        return row["said"]

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+from tests.worlds import small_world
+
+from fathom.core.errors import InputError, ReplayError, WorldUnavailableFault
+from fathom.world.faults import FaultyWorld
+from fathom.world.recorded import RecordedWorld, RecordingWorld
+
+
+async def test_what_was_never_asked_is_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    await RecordingWorld(small_world(tmp_path / "c"), path).search("film", 2)
+    with pytest.raises(ReplayError, match="no answer"):
+        await RecordedWorld(path).search("film", 3)
+
+
+async def test_a_fault_is_replayed_as_the_fault_it_was_and_then_its_success(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    inner = small_world(tmp_path / "c")
+    broken = RecordingWorld(FaultyWorld(inner, rate=1.0), path)
+    with pytest.raises(WorldUnavailableFault):
+        await broken.open("wiki/Ostra")
+    await RecordingWorld(inner, path).open("wiki/Ostra")
+    replayed = RecordedWorld(path)
+    with pytest.raises(WorldUnavailableFault):
+        await replayed.open("wiki/Ostra")
+    assert (await replayed.open("wiki/Ostra")).title == "Ostra"
+    assert (await replayed.open("wiki/Ostra")).title == "Ostra"
+
+
+def test_a_file_that_is_no_recording_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text("[]\n")
+    with pytest.raises(InputError, match=r"r\.jsonl at byte 0"):
+        RecordedWorld(path)
+
+
+async def test_faults_depend_on_the_seed_alone(tmp_path: Path) -> None:
+    async def run(seed: int) -> list[bool]:
+        world = FaultyWorld(small_world(tmp_path / f"c{seed}"), rate=0.5, seed=seed)
+        failed = []
+        for _ in range(20):
+            try:
+                await world.search("film")
+                failed.append(False)
+            except WorldUnavailableFault:
+                failed.append(True)
+        assert world.faults["search"] == sum(failed)
+        return failed
+
+    first, second, other = await run(1), await run(1), await run(2)
+    assert first == second != other
