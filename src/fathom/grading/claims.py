@@ -73,8 +73,9 @@ _CONNECTORS = frozenset("of the de la le du des von van der den di da del della 
 _WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 _VERBS = frozenset("is was has had did made became wrote won sang plays said told took gave led left built".split())
 _COMMON_ENDINGS = ("tion", "ment", "ness", "ity", "ing", "ism", "ics", "ance", "ence", "ure", "age", "s", "ly")
-# Numbers and dates are checked as such.
-_NOT_CONTENT = STOPWORDS["en"] | MONTHS.keys() | MAGNITUDES.keys() | ORDINAL_WORDS.keys()
+# Numbers and dates are checked as such, and words that only say where something stands need not stand there.
+_REPORTING = frozenset("page pages article source sources text passage says said states stated according".split())
+_NOT_CONTENT = STOPWORDS["en"] | _REPORTING | MONTHS.keys() | MAGNITUDES.keys() | ORDINAL_WORDS.keys()
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"'，。）)\]】]{1,500}", re.IGNORECASE)
 _QUOTES = (
     re.compile(r'"([^"\n]{2,600})"'),
@@ -94,12 +95,14 @@ def read_claim(text: str, vocabulary: Vocabulary, lang: str = "") -> Claim:
     """Take a sentence apart. `text` is the sentence without markers; `lang` overrides the language found."""
     sentence = plain(without_emphasis(text))
     lang = lang or language(sentence)
-    items: list[Item] = [Item(q.kind, q.surface, quantity=q) for q in quantities(_mask(_ADDRESS, sentence), lang)]
     addresses = [Item("address", m.group().rstrip(".,;:")) for m in _ADDRESS.finditer(sentence)]
+    items: list[Item] = []
     rest = _mask(_ADDRESS, sentence)
     for pattern in _QUOTES:
         items.extend(Item("quote", m.group(1), quote_parts(m.group(1))) for m in pattern.finditer(rest))
         rest = _mask(pattern, rest)
+    # A quote is compared as it stands, so the figures in it need no check of their own.
+    items.extend(Item(q.kind, q.surface, quantity=q) for q in quantities(rest, lang))
     items.extend(Item("name", m.group(1), (squeeze(m.group(1)),)) for m in _TITLE_MARKS.finditer(rest))
     rest = _mask(_TITLE_MARKS, rest)
     names = list(_latin_names(rest, lang, vocabulary))

@@ -6,8 +6,9 @@ words: a negator counts for the few content words behind it.
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from fathom.grading.claims import Claim, stem, words_of
+from fathom.grading.claims import Claim, Item, read_claim, stem, words_of
 from fathom.grading.lexicon import HAN_NEGATORS, LIFE_TERMS, NEGATORS, OPPOSITES, ROLES, STOPWORDS
 from fathom.grading.sources import Reading, Source
 from fathom.grading.text import HAN, fold, plain
@@ -24,36 +25,40 @@ def contrasts(claim: Claim, sources: Sequence[Source], readings: Sequence[Readin
     found = _negation(claim, readings) or _han_negation(claim, readings)
     found += _opposites(claim, readings) + _rank(claim, readings) + _exchanged(claim, readings)
     found += _objects(claim, readings) + _subjects(claim, readings)
-    return found + _life(claim, sources) + _apart(claim, sources)
+    return found + _life(claim, sources) + _apart(claim, sources) + _in_its_place(claim, sources, readings[0])
 
 
 def _negated(text: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The content words that a negator stands before, and the others; both stem -> as written."""
-    folded = re.sub(r"n't\b", " not ", re.sub(r"\bnot (?:only|just|until|least)\b", " ", fold(text)))
+    """The content words that a negator stands before, and the others; both stem -> as written. Capitalised negators are
+    parts of titles ("No Time for Flowers"), and `no` before a capital is part of a Japanese name."""
+    spelt = re.sub(r"n't\b", " not ", re.sub(r"\bnot (?:only|just|until|least)\b|, however\b,?", " ", plain(text)))
     negated: dict[str, str] = {}
     others: dict[str, str] = {}
-    for clause in re.split(r"[,;:.!?]", folded):
+    for clause in re.split(r"[,;:!?]|\.\s", spelt.replace("-", "\u2010")):
         left = 0
-        for word in _WORD.findall(clause):
-            if word in NEGATORS:
+        tokens = _TOKEN.findall(clause)
+        for token, following in zip_longest(tokens, tokens[1:], fillvalue=""):
+            word = fold(token.strip("\u2010"))
+            if token in NEGATORS and not (token == "no" and following[:1].isupper()):
                 left = _SCOPE
             elif len(word) > 2 and word not in _FUNCTION_WORDS and not HAN.search(word):
                 (negated if left else others).setdefault(stem(word), word)
                 left = max(0, left - 1)
-    return {key: word for key, word in negated.items() if key not in others}, others
+    return negated, others
 
 
+_TOKEN = re.compile(r"(?:[^\W_]|\u2010)+")
 _FUNCTION_WORDS = STOPWORDS["en"] - NEGATORS
 
 
 def _negation(claim: Claim, readings: Sequence[Reading]) -> list[str]:
     denied, said = _negated(claim.text)
-    pages = [_negated(reading.folded) for reading in readings]
+    pages = [_negated(reading.text) for reading in readings]
     page_denied = {word for negated, _ in pages for word in negated}
-    page_said = {word for _, plain in pages for word in plain}
+    page_said = {word for _, others in pages for word in others}
     for word in (word for key, word in denied.items() if key in page_said and key not in page_denied):
         return [f'"{word}" is denied here, but not']
-    for word in (word for key, word in said.items() if key in page_denied and key not in page_said):
+    for word in (word for key, word in said.items() if key in page_denied - page_said and key not in denied):
         return [f'"{word}" is said here, but denied']
     return []
 
@@ -223,9 +228,44 @@ def _subjects(claim: Claim, readings: Sequence[Reading]) -> list[str]:
 
 
 def _subjects_of(reading: Reading, verb: str) -> list[str]:
-    return [match[1] for match in _SUBJECT.finditer(plain(reading.text)) if match[2] == verb]
+    found = [match[1] for match in _SUBJECT.finditer(plain(reading.text)) if match[2] == verb]
+    return [subject for subject in found if fold(subject.split()[0]) not in STOPWORDS["en"]]
 
 
 _ACTIVE = frozenset(
     "won beat wrote led built made held took sold lost gave left sang founds defeats owns bought".split()
 )
+
+
+# From here on a page's sentence says the same as the claim but for what stands in one place.
+_NEARLY_ALL = 0.8
+
+
+def _in_its_place(claim: Claim, sources: Sequence[Source], best: Reading) -> list[str]:
+    """The best sentence has all of the claim but one date, number or name, and another one that the claim has not:
+    `between 1918 and 1928`, where the page says `between 1916 and 1928` here and 1918 elsewhere."""
+    source = next((source for source in sources if any(best is reading for reading in source.sentences)), None)
+    odd = [item for item in claim.items if not best.holds(item)]
+    words = [*claim.words, *claim.terms]
+    held = sum(best.has_word(word) for word in claim.words) + sum(best.has_term(term) for term in claim.terms)
+    if (
+        source is None
+        or source.lang != claim.lang
+        or len(odd) != 1
+        or len(words) < 2
+        or held < _NEARLY_ALL * len(words)
+    ):
+        return []
+    item = odd[0]
+    if source.title.holds(item) or item.kind not in ("date", "number", "name"):
+        return []
+    for other in read_claim(best.text, source.vocabulary, source.lang).items:
+        if other.kind == item.kind and not any(_same(mine, other) for mine in claim.items):
+            return [f'"{item.surface}" stands here, but "{other.surface}"']
+    return []
+
+
+def _same(mine: Item, other: Item) -> bool:
+    if mine.quantity is not None and other.quantity is not None:
+        return mine.quantity.agrees(other.quantity) or other.quantity.agrees(mine.quantity)
+    return mine.kind == other.kind and bool(set(mine.parts) & set(other.parts))

@@ -40,7 +40,7 @@ _WIDE_STOPS = frozenset("。！？｡।॥؟۔")
 _CLOSERS = "\"'”’»›」』）)】*_`"
 _WORD_BEFORE = re.compile(r"[^\W_](?:[^\W_]|[.'’]){0,15}$")
 _WORD_AFTER = re.compile(r"[\W_]{0,6}?([^\W\d_]+)")
-_STARTERS = STOPWORDS["en"] | STOPWORDS["de"] | STOPWORDS["fr"] | STOPWORDS["es"]
+_STARTERS = frozenset(w for lang in ("en", "de", "fr", "es") for w in STOPWORDS[lang] if len(w) > 1) | {"a"}
 
 
 def split(text: str) -> list[Piece]:
@@ -197,6 +197,8 @@ def _tail(text: str, at: int, end: int, *, markers_follow: bool) -> int:
 
 def _ends_sentence(text: str, begin: int, stop: int, stop_end: int, tail: int, end: int) -> bool:
     cluster = text[stop:stop_end]
+    if _inside_quote(text, max(begin, stop - 2000), tail, end):
+        return False
     if any(char in _WIDE_STOPS for char in cluster):
         return True
     following = text[tail]
@@ -213,6 +215,20 @@ def _ends_sentence(text: str, begin: int, stop: int, stop_end: int, tail: int, e
         return True
     before = _WORD_BEFORE.search(text, max(begin, stop - 17), stop)
     return before is None or _word_may_end(before.group(), next_word, text[tail : tail + 8].strip()[:1])
+
+
+_QUOTE_PAIRS = ("“”", "「」", "『』", "«»")
+
+
+def _inside_quote(text: str, begin: int, tail: int, end: int) -> bool:
+    """Whether a quote opened after `begin` is still open at `tail`; one that is not closed soon is a stray mark."""
+    soon = min(end, tail + 400)
+    if text.count('"', begin, tail) % 2 and text.find('"', tail, soon) >= 0:
+        return True
+    return any(
+        text.count(pair[0], begin, tail) > text.count(pair[1], begin, tail) and text.find(pair[1], tail, soon) >= 0
+        for pair in _QUOTE_PAIRS
+    )
 
 
 def _word_may_end(word: str, next_word: str, next_char: str) -> bool:

@@ -133,6 +133,7 @@ class Source:
 
     def __init__(self, evidence: Evidence, vocabulary: Vocabulary) -> None:
         self.evidence = evidence
+        self.vocabulary = vocabulary
         self.lang = language(evidence.text)
         pieces = split_plain(evidence.text)
         self.title = Reading.of(evidence.title, self.lang)
