@@ -101,7 +101,7 @@ def build_report(
     source has no licence and its excerpts no surroundings."""
     checked = check_answer(trajectory.answer or "", trajectory.evidence, unsupported=unsupported)
     sources = list_sources(checked, trajectory.evidence, pages)
-    searched, read, failed = _calls(trajectory)
+    searched, read, failed = list_calls(trajectory)
     return Report(
         run=facts,
         task_id=task.id,
@@ -120,7 +120,7 @@ def build_report(
         excerpts=list_excerpts(checked, sources, lambda page_hash: _text(pages(page_hash))),
         searched=searched,
         read=read,
-        not_found=tuple(dict.fromkeys([*_absences(checked), *failed])),
+        not_found=(*_absences(checked), *failed),
     )
 
 
@@ -183,22 +183,22 @@ def _absences(checked: CheckedAnswer) -> list[str]:
     return [s.text for s in checked.sentences if "says that something was not found" in s.reasons]
 
 
-def _calls(trajectory: Trajectory) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+def list_calls(trajectory: Trajectory) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """(queries searched, addresses opened, what failed), each once, in order."""
     searched: dict[str, None] = {}
     read: dict[str, None] = {}
-    failed: list[str] = []
+    failed: dict[str, None] = {}
     for turn in (turn for segment in trajectory.segments for turn in segment.turns):
         if turn.call is None:
             continue
         asked = _texts(turn, "query" if turn.call.name == "search" else "url")
         if turn.tool_error is not None:
-            failed.extend(f"{turn.call.name}: {text} ({turn.tool_error})" for text in asked)
+            failed.update({f"{turn.call.name}: {text} ({turn.tool_error})": None for text in asked})
         elif turn.call.name == "search":
             searched.update(dict.fromkeys(asked))
         elif turn.call.name == "visit":
             read.update(dict.fromkeys(asked))
-    return tuple(searched), tuple(read), failed
+    return tuple(searched), tuple(read), tuple(failed)
 
 
 def _texts(turn: Turn, key: str) -> list[str]:
