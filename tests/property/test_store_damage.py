@@ -86,3 +86,18 @@ def test_one_byte_changed_anywhere(
     with contextlib.suppress(InputError):
         found = read_events(folder)
         assert found == events[: len(found)]
+        assert in_log or len(found) == EVENTS  # only the end of a write-ahead log may go without a word
+
+
+def test_pages_that_lost_a_row_do_not_pass_for_a_shorter_log(
+    logs: tuple[Path, Path, list[Event]], tmp_path: Path
+) -> None:
+    _, source, events = logs
+    whole = (source / "events.sqlite").read_bytes()
+    for page in range(1, len(whole) // 4096):
+        data = bytearray(whole)
+        data[page * 4096 + 4] -= data[page * 4096 + 4] > 0  # the low byte of the number of rows on the page
+        if bytes(data) == whole:
+            continue
+        with contextlib.suppress(InputError):
+            assert read_events(damaged_copy(source, "events.sqlite", bytes(data), tmp_path / "copy")) == events

@@ -194,7 +194,7 @@ async def test_replay_repeats_without_effects_and_compares_every_byte(folder: Pa
 
 
 async def test_replay_catches_a_changed_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "STALL_S", 0.2)
+    monkeypatch.setattr(history, "STALL_S", 0.5)
     await resume(folder, scripted(SEED, [].append))
 
     async def shorter(journal: Journal) -> Trajectory:
