@@ -6,6 +6,7 @@ the id of the evidence it stands in.
 
 import re
 
+from fathom.agents.nations import country_of
 from fathom.agents.plan import Plan
 from fathom.core.evidence import Evidence
 from fathom.core.model import Frozen
@@ -109,22 +110,9 @@ def date_key(text: str) -> tuple[int, int, int] | None:
     return int(year.group(1)), month, int(day.group(1)) if day and month else 0
 
 
-_DEMONYMS = {
-    "american": "usa", "united state": "usa", "united states": "usa", "u.s": "usa", "usa": "usa",
-    "british": "uk", "english": "uk", "england": "uk", "scottish": "uk", "united kingdom": "uk", "britain": "uk",
-    "french": "france", "german": "germany", "italian": "italy", "spanish": "spain", "indian": "india",
-    "japanese": "japan", "chinese": "china", "russian": "russia", "canadian": "canada", "australian": "australia",
-    "swedish": "sweden", "norwegian": "norway", "danish": "denmark", "dutch": "netherlands", "polish": "poland",
-    "austrian": "austria", "swiss": "switzerland", "belgian": "belgium", "irish": "ireland", "mexican": "mexico",
-    "brazilian": "brazil", "argentine": "argentina", "hungarian": "hungary", "czech": "czech republic",
-    "greek": "greece", "turkish": "turkey", "iranian": "iran", "israeli": "israel", "egyptian": "egypt",
-    "filipino": "philippines", "korean": "korea", "finnish": "finland", "portuguese": "portugal", "thai": "thailand",
-}  # fmt: skip
-
-
 def _alike(first: str, second: str) -> bool:
-    one, other = (_DEMONYMS.get(fold(text).strip(" ."), fold(text).strip(" .")) for text in (first, second))
-    return one == other or bool(one and other and (set(terms(one)) == set(terms(other))))
+    one, other = (country_of(text) or fold(text).strip(" .") for text in (first, second))
+    return one == other or (bool(terms(one)) and set(terms(one)) == set(terms(other)))
 
 
 def _closed(sentence: str) -> str:

@@ -43,7 +43,8 @@ _PLAN_SCHEMA = {
 class GuidedConfig(Config):
     pages: int = Field(default=3, ge=1, description="pages opened per lookup")
     text_chars: int = Field(default=1400, ge=200, description="characters of evidence the model reads per lookup")
-    choices: int = Field(default=20, ge=2, description="candidate answers offered per lookup")
+    choices: int = Field(default=4, ge=1, description="candidate answers offered per lookup; one alone is taken")
+    margin: float = Field(default=20, ge=0, description="how much farther (characters) than the likeliest they may be")
     sentences: int = Field(default=3, ge=1, description="sentences quoted where sentences are the answer")
     trust_plan: bool = Field(default=True, description="ask the model for a plan before the question's grammar decides")
 
@@ -105,7 +106,10 @@ class Guided:
     def force(self, state: State) -> Say | NewSegment:
         question = self._progress.lookup if self._unfinished() and self._progress else state.task.question
         spans = self._nearest(state.evidence, question)
-        return self._reading(question, spans) if spans else Say(text="Answer now.")
+        if not spans or self._progress is None:
+            return Say(text="Answer now.")
+        self._progress.spans, self._progress.offered = spans, self._choices(question, spans)
+        return self._reading(question, spans)
 
     def last_resort(self, state: State) -> str | None:
         return self._answer(state)
@@ -148,14 +152,26 @@ class Guided:
             progress.found.append(Found(lookup=progress.lookup))
             return self._next(state)
         progress.stage = "extract"
+        progress.offered = self._choices(progress.lookup, progress.spans)
+        if len(progress.offered) == 1:
+            progress.found.append(Found.of_span(progress.lookup, progress.offered[0], progress.spans))
+            return self._next(state)
         return self._reading(progress.lookup, progress.spans)
+
+    def _choices(self, lookup: str, spans: list[Evidence]) -> list[str]:
+        """The answers to choose from: sentences where these are the answer, else spans."""
+        kind, most = kind_of(lookup), self._config.choices
+        if kind == "prose":
+            return best_sentences(lookup, spans, most=8)
+        text = "\n".join(item.text for item in spans)
+        margin = self._config.margin
+        found = candidates(text, kind, question=lookup, most=most, margin=margin)
+        return found or candidates(text, "any", question=lookup, most=most, margin=margin)
 
     def _reading(self, lookup: str, spans: list[Evidence]) -> NewSegment:
         assert self._progress is not None
-        kind = kind_of(lookup)
         text = "\n".join(item.text for item in spans)
-        if kind == "prose":
-            self._progress.offered = best_sentences(lookup, spans, most=8)
+        if kind_of(lookup) == "prose":
             numbered = "\n".join(f"{n}. {sentence}" for n, sentence in enumerate(self._progress.offered, 1))
             schema = {"type": "array", "items": {"enum": list(range(1, len(self._progress.offered) + 1))}}
             return _form(
@@ -165,9 +181,7 @@ class Guided:
                 f"{numbered}\n\nQuestion: {lookup}",
                 _object("sentences", {**schema, "minItems": 1, "maxItems": self._config.sentences}),
             )
-        options = candidates(text, kind, question=lookup, most=self._config.choices)
-        options = options or candidates(text, "any", question=lookup, most=self._config.choices)
-        self._progress.offered = options
+        options = self._progress.offered
         shots = [(f"Text: {t}\nQuestion: {q}", json.dumps({"answer": a})) for t, q, a in EXTRACT_SHOTS]
         answer = {"enum": options} if options else {"type": "string", "maxLength": 120}
         asked = f"Text: {text}\nQuestion: {lookup}"

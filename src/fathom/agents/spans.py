@@ -1,12 +1,15 @@
 """Candidate answers: spans of evidence that could answer a question of a given kind.
 
 A small model reads better than it writes: asked to pick one of the spans its evidence really contains, it cannot invent
-an answer. The kind comes from the question word; the spans from plain surface rules (dates, numbers, names).
+an answer. The kind comes from the question word; the spans from plain surface rules (dates, numbers, names), ordered by
+how near they stand to words that state the relation asked for ("born", "directed by").
 """
 
+import math
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from fathom.agents.nations import country_of
 from fathom.core.text import fold, terms
 
 Kind = Literal["date", "number", "name", "any", "prose"]
@@ -29,9 +32,7 @@ _NUMBER = re.compile(
 _INITIAL = r"(?:[A-ZÀ-ÖØ-ÞĀ-ŽА-Я]\.)+"
 _WORD = r"(?:[A-ZÀ-ÖØ-ÞĀ-ŽŞА-Я][\w'’\-]+|[A-ZÀ-Þ]\b)"
 _JOIN = r"(?:(?:of|de|da|do|dos|del|di|von|van|der|den|the|du|la|le|al|el|ibn|bin|y|zu|af)\s+){0,2}"
-_NAME = re.compile(
-    rf"(?:{_INITIAL}|{_WORD})(?:\s*(?<=\.)|\s+(?=\S))?(?:{_JOIN}(?:{_INITIAL}|{_WORD}|I+\b)(?:\s+(?=\S))?)*"
-)
+_NAME = re.compile(rf"(?:{_INITIAL}|{_WORD})(?:\s+{_JOIN}(?:{_INITIAL}|{_WORD}|I+\b))*")
 _CJK_NAME = re.compile(r"[《「『“]([^》」』”]{1,30})[》」』”]|[\u4e00-\u9fff·]{2,8}")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s+|\n\s*)$")
 _OPENERS = frozenset(
@@ -65,34 +66,128 @@ def kind_of(question: str) -> Kind:
     return next((kind for pattern, kind in kinds if pattern.search(text)), "any")
 
 
-def candidates(text: str, kind: Kind, *, question: str, most: int = 24) -> list[str]:
-    """Different spans of `text` of that kind, in order, without those the question itself already names."""
+class _Cue(NamedTuple):
+    """Words in a question and the words by which a text states the same."""
+
+    asked: re.Pattern[str]
+    stated: re.Pattern[str]
+
+
+def _cue(asked: str, stated: str) -> _Cue:
+    return _Cue(re.compile(rf"\b(?:{asked})\b", re.IGNORECASE), re.compile(stated, re.IGNORECASE))
+
+
+_CUES = (
+    _cue("born|birth|birthday|birthplace", r"\bborn\b|\bbirth"),
+    _cue("die|died|death|dead", r"\bdied\b|\bdeath\b|\bkilled\b|\bdies\b|\bexecuted\b"),
+    _cue("direct\\w*", r"\bdirected by\b|\bdirector\b|\bfilm by\b|\bdirected and \w+ by\b|\bby\b"),
+    _cue("compos\\w*", r"\bcompos\w+ by\b|\bmusic (?:was |is )?(?:\w+ )?by\b|\bscore\w* by\b|\bcompos"),
+    _cue("perform\\w*|sing|sings|sang|singer", r"\b(?:recorded|performed|sung|released) by\b|\bsong by\b|\bby\b"),
+    _cue("writer|author|wrote|write|written|screenwriter", r"\bwritten by\b|\bnovel by\b|\bby\b|\bwrote\b"),
+    _cue("produc\\w*", r"\bproduced by\b|\bproduc"),
+    _cue("father|parent", r"\b(?:son|daughter|child|born) (?:of|to)\b|\bfather\b"),
+    _cue("mother", r"\b(?:son|daughter|child) of [^.;]{3,90}?\band\b|\bmother\b|\bby (?:his|her) (?:\w+ )?wife\b"),
+    _cue("spouse|wife|husband|marr\\w*", r"\bmarri\w+(?: to)?\b|\bwife(?: of)?\b|\bhusband\b|\bconsort of\b|\bwed"),
+    _cue("sibling|brother|sister", r"\bbrother\b|\bsister\b|\bsibling"),
+    _cue("child|son|daughter|children", r"\bson\b|\bdaughter\b|\bfather of\b|\bmother of\b|\bchildren\b"),
+    _cue("released|release|came|publication|published", r"\breleased\b|\bis an? \b|\bpublished\b"),
+    _cue("founded|founder|established|inception|formed", r"\bfounded\b|\bestablished\b|\bformed\b|\bfounder"),
+    _cue(
+        "stud\\w+|educated|graduat\\w+|school|university",
+        r"\bstudied (?:\w+ )?at\b|\bgraduated\b|\beducated\b|\battended\b",
+    ),
+    _cue("award|prize|won|win|received", r"\bwon\b|\bawarded\b|\breceived\b|\bAward"),
+    _cue("work|worked|employer", r"\bprofessor\b|\bworked (?:at|for)\b|\bjoined\b|\bat\b"),
+    _cue("buried", r"\bburied\b|\btomb\b"),
+)
+_PLACE = re.compile(r"\b(?:in|at|near|to|from|of)\s+(?:the\s+)?$")
+_LIFE = re.compile(r"\(([^()]*)\)")
+
+
+class _Span(NamedTuple):
+    start: int
+    text: str
+
+
+def candidates(text: str, kind: Kind, *, question: str, most: int = 24, margin: float = math.inf) -> list[str]:
+    """Different spans of `text` of that kind, likeliest first, without those the question itself already names; at
+    most `most`, and none whose distance is more than `margin` (about characters) above the best one's."""
     if kind == "date":
         found = _dates(text)
     elif kind == "number":
-        found = [match.group().strip(" ,.") for match in _NUMBER.finditer(text)]
+        found = [_Span(match.start(), match.group().strip(" ,.")) for match in _NUMBER.finditer(text)]
     elif kind == "name":
         found = _names(text)
     else:
-        found = _names(text) + _dates(text)
+        found = sorted(_names(text) + _dates(text))
+    if re.search(r"\b(?:country|nationality)\b", question, re.IGNORECASE):
+        found = _nations(text) or found
     asked = set(terms(question))
-    fresh = [span for span in found if terms(span) and not set(terms(span)) <= asked]
-    return list(dict.fromkeys(fresh))[:most]
+    fresh = [span for span in found if terms(span.text) and not set(terms(span.text)) <= asked]
+    far = {span: _distance(span, text, question) for span in fresh}
+    ranked = sorted(far, key=lambda span: (far[span], span.start))
+    return list(dict.fromkeys(span.text for span in ranked if far[span] <= far[ranked[0]] + margin))[:most]
 
 
-def _dates(text: str) -> list[str]:
-    return [match.group().strip(" ,") for match in _DATE.finditer(text)]
+def _distance(span: _Span, text: str, question: str) -> float:
+    """How far `span` is from a statement of what is asked: characters to the nearest cue, spans before a cue and plain
+    years counting as farther, places said to be "in" as nearer."""
+    cues = [match for cue in _CUES if cue.asked.search(question) for match in cue.stated.finditer(text)]
+    far = 400.0
+    for match in cues:
+        gap = span.start - match.end() if span.start >= match.end() else 1.5 * (match.start() - span.start) + 15
+        between = text[min(span.start, match.end()) : max(span.start, match.start())]
+        far = min(far, gap + 60 * len(re.findall(r"[.!?;](?=\s)", between)))
+    if re.match(r"(?:where|what is the place)\b", question, re.IGNORECASE):
+        far += 0 if _PLACE.search(text[: span.start]) else 40
+        far += 25 if country_of(span.text) else 0
+    elif re.match(r"who\b", question, re.IGNORECASE):
+        far += (60 if country_of(span.text) else 0) + (0 if " " in span.text else 15)
+    if _DATE.fullmatch(span.text):
+        far += 20 if span.text.isdigit() and not re.search(r"\brelease", question) else 0
+        far += _life_order(span, text, question)
+    return far
 
 
-def _names(text: str) -> list[str]:
-    spans: list[str] = []
+def _life_order(span: _Span, text: str, question: str) -> float:
+    """In "(12 March 1901 - 4 June 1977)" the first date is the birth and the last the death."""
+    for match in _LIFE.finditer(text):
+        dates = _dates(match.group(1))
+        if len(dates) >= 2 and match.start() < span.start < match.end():
+            at = span.start - match.start() - 1
+            if re.search(r"\b(?:born|birth|birthday)\b", question):
+                return -500 if at == dates[0].start else 0
+            if re.search(r"\b(?:die|died|death)\b", question):
+                return -500 if at == dates[-1].start else 0
+    return 0
+
+
+def _dates(text: str) -> list[_Span]:
+    return [_Span(match.start(), match.group().strip(" ,")) for match in _DATE.finditer(text)]
+
+
+def _nations(text: str) -> list[_Span]:
+    """Country names and adjectives, two words before one."""
+    spans: list[_Span] = []
+    for match in re.finditer(r"\b[A-Z][\w.]+(?: (?:and )?[A-Z]\w+)?", text):
+        words = match.group().split()
+        for part in (match.group(), words[0], words[-1]):
+            if country_of(part):
+                spans.append(_Span(match.start() + match.group().index(part), part))
+                break
+    return spans
+
+
+def _names(text: str) -> list[_Span]:
+    spans: list[_Span] = []
     for match in _NAME.finditer(text):
-        span = re.sub(r"['’]s?$", "", match.group().strip(" ,"))
-        words = span.split()
-        if fold(words[0]) in _OPENERS and _SENTENCE_START.search(text[: match.start()]):
+        start = match.start()
+        words = re.sub(r"['’]s?$", "", match.group().strip(" ,")).split()
+        if fold(words[0]) in _OPENERS and _SENTENCE_START.search(text[:start]):
+            start += len(words[0]) + 1
             words = words[1:]
         span = " ".join(words)
         if span and not _DATE.fullmatch(span) and fold(span) not in _MONTH_NAMES:
-            spans.append(span)
-    spans += [match.group(1) or match.group() for match in _CJK_NAME.finditer(text)]
+            spans.append(_Span(start, span))
+    spans += [_Span(match.start(), match.group(1) or match.group()) for match in _CJK_NAME.finditer(text)]
     return spans
