@@ -59,13 +59,15 @@ def detect(head: bytes, name: str) -> Format:
             return found
     if b"%PDF-" in head[:1024]:
         return "pdf"
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     by_name = _BY_SUFFIX.get(suffix(name))
     if by_name in ("zim", "pdf", "office"):
         return by_name
     if not wide and b"\0" in head[:8192]:
         return "binary"
-    return by_name if wide and by_name else _text_format(head.removeprefix(b"\xef\xbb\xbf"), by_name)
+    if wide:
+        head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
+    return _text_format(head.removeprefix(b"\xef\xbb\xbf"), by_name)
 
 
 def _text_format(head: bytes, by_name: Format | None) -> Format:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+from fathom.corpus.ingest.flow import BLANKS, Flow
+
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -18,11 +20,6 @@ _DROPPED_TAGS = frozenset(
     "script style noscript template svg math iframe object embed canvas audio video map nav footer aside form button "
     "select textarea input dialog head title".split()
 )
-_PARAGRAPHS = frozenset(
-    "p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote section article main header figure hr details address".split()
-)
-_LINES = frozenset("div li dt dd tr caption figcaption br center summary legend fieldset tbody thead tfoot".split())
-_CELLS = frozenset({"td", "th"})
 # Tags that never nest in a parsed tree, since they end themselves or their like.
 _FLAT = frozenset(
     "area base br col embed hr img input link meta source track wbr p li dt dd tr td th tbody thead tfoot option "
@@ -36,7 +33,6 @@ _NOISE = (
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 _HIDDEN = re.compile(r"(display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_BLANKS = re.compile(r"[ \t\n\r\f\u00a0]+")
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _ENOUGH_CHARS = 100
 
@@ -54,11 +50,11 @@ def extract(html: str, depth: int) -> Iterator[dict[str, Any]]:
         if node.tag not in ("html", "body"):
             node.decompose(recursive=True)
     body = tree.body
-    best = _Writer()
+    best = Flow()
     for root in [*_roots(tree), body]:
         if root is None:
             continue
-        writer = _Writer()
+        writer = Flow()
         _walk(root, writer)
         if len(writer) > len(best):
             best = writer
@@ -78,7 +74,7 @@ def _roots(tree: "LexborHTMLParser") -> "Iterator[LexborNode]":
 def _facts(tree: "LexborHTMLParser") -> dict[str, Any]:
     def text(selector: str) -> str:
         node = tree.css_first(selector)
-        return _BLANKS.sub(" ", node.text(deep=True)).strip() if node else ""
+        return BLANKS.sub(" ", node.text(deep=True)).strip() if node else ""
 
     def attribute(selector: str, name: str) -> str:
         node = tree.css_first(selector)
@@ -117,7 +113,7 @@ def _depth(html: str) -> int:
     return most
 
 
-def _walk(root: "LexborNode", writer: "_Writer") -> None:
+def _walk(root: "LexborNode", writer: "Flow") -> None:
     node: LexborNode | None = root
     while node is not None:
         entered = _enter(node, writer)
@@ -135,7 +131,7 @@ def _walk(root: "LexborNode", writer: "_Writer") -> None:
         node = node.next
 
 
-def _enter(node: "LexborNode", writer: "_Writer") -> bool:
+def _enter(node: "LexborNode", writer: "Flow") -> bool:
     """Take the node; whether its children are to be taken too, and its end."""
     tag = node.tag or ""
     if tag == "-text":
@@ -150,100 +146,12 @@ def _enter(node: "LexborNode", writer: "_Writer") -> bool:
     return True
 
 
-class _Writer:
-    """Builds the text. `gap` is what parts the text so far from the next: 0 nothing, 1 blank, 2 line, 3 paragraph."""
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._length = self._gap = self._pre = 0
-        self._cells = False
-        self._open_links: list[tuple[str, int]] = []
-        self._links: list[list[Any]] = []
-
-    def __len__(self) -> int:
-        return self._length
-
-    def open(self, tag: str, href: str = "") -> None:
-        self._edge(tag)
-        if tag == "pre":
-            self._pre += 1
-        elif tag in _CELLS:
-            self._cells = self._gap < 2 and self._length > 0
-        elif tag == "a":
-            self._open_links.append((href, len(self._parts)))
-
-    def close(self, tag: str) -> None:
-        self._edge(tag)
-        if tag == "pre":
-            self._pre = max(0, self._pre - 1)
-        elif tag == "a" and self._open_links:
-            href, part = self._open_links.pop()
-            inside = "".join(self._parts[part:])
-            anchor = inside.strip()
-            if href:
-                lead = len(inside) - len(inside.lstrip())
-                self._links.append([href, anchor, self._length - len(inside) + lead if anchor else -1])
-
-    def _edge(self, tag: str) -> None:
-        if tag in _PARAGRAPHS:
-            self._gap = 3
-        elif tag in _LINES:
-            self._gap = max(self._gap, 2)
-        elif tag in _CELLS:
-            self._gap = max(self._gap, 1)
-
-    def text(self, text: str) -> None:
-        if self._pre:
-            self._put(text)
-            return
-        text = _BLANKS.sub(" ", text)
-        if text.startswith(" "):
-            self._gap = max(self._gap, 1)
-        if len(text) > 1 or text != " ":
-            self._put(text.strip(" "))
-        if text.endswith(" "):
-            self._gap = max(self._gap, 1)
-
-    def _put(self, text: str) -> None:
-        if not text:
-            return
-        if self._length:
-            if self._gap > 1:
-                self._trim()
-            gap = ("", " ", "\n", "\n\n")[self._gap]
-            if self._cells and self._gap == 1:
-                gap = " | "
-            if gap:
-                self._parts.append(gap)
-                self._length += len(gap)
-        self._gap, self._cells = 0, False
-        self._parts.append(text)
-        self._length += len(text)
-
-    def _trim(self) -> None:
-        """Take line ends off the end, which only `pre` leaves there."""
-        last = self._parts[-1].rstrip()
-        self._length -= len(self._parts[-1]) - len(last)
-        self._parts[-1] = last
-
-    def result(self) -> dict[str, Any]:
-        while self._open_links:
-            self.close("a")
-        if self._parts:
-            self._trim()
-        return {"text": "".join(self._parts), "links": sorted(self._links, key=_place)}
-
-
-def _place(link: list[Any]) -> int:
-    return int(link[2])
-
-
 class _Flat(HTMLParser):
     """The same writer, fed with tags as they come."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.writer = _Writer()
+        self.writer = Flow()
         self.title = ""
         self._inside = ""
 
@@ -257,7 +165,7 @@ class _Flat(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._inside == "title":
-            self.title = self.title or _BLANKS.sub(" ", data).strip()
+            self.title = self.title or BLANKS.sub(" ", data).strip()
         elif self._inside not in _DROPPED_TAGS:
             self.writer.text(data)
 

@@ -33,10 +33,12 @@ _WALL_FACTOR, _WALL_EXTRA_S = 5, 60  # a busy machine gives a process a fraction
 
 @dataclass(frozen=True)
 class Job:
-    """A call of `function` ("module:name" inside this package) with JSON arguments; it yields JSON parts."""
+    """A call of `function` ("module:name" inside this package) with JSON arguments; it yields JSON parts. `cpu_s` is
+    its own limit of CPU seconds, where that is below the options'."""
 
     function: str
     arguments: dict[str, Any]
+    cpu_s: int | None = None
 
 
 @dataclass
@@ -136,9 +138,10 @@ class _Child:
     def call(self, job: Job) -> Outcome:
         self.served += 1
         outcome = Outcome()
-        deadline = time.monotonic() + _WALL_FACTOR * self._cpu_s + _WALL_EXTRA_S
+        cpu_s = min(self._cpu_s, job.cpu_s or self._cpu_s)
+        deadline = time.monotonic() + _WALL_FACTOR * cpu_s + _WALL_EXTRA_S
         try:
-            self._send({"function": job.function, "arguments": job.arguments, "cpu_s": self._cpu_s})
+            self._send({"function": job.function, "arguments": job.arguments, "cpu_s": cpu_s})
             while True:
                 frame = self._receive(deadline)
                 if "part" in frame:
@@ -152,7 +155,7 @@ class _Child:
                     outcome.failure = self._verdict(frame["died"])
                 return outcome
         except (EOFError, OSError):
-            outcome.failure = self._post_mortem()
+            outcome.failure = self._post_mortem(cpu_s)
             return outcome
 
     def kill(self) -> None:
@@ -186,7 +189,7 @@ class _Child:
         del self._held[:size]
         return taken
 
-    def _post_mortem(self) -> tuple[InputError.Kind, str, int | None]:
+    def _post_mortem(self, cpu_s: int) -> tuple[InputError.Kind, str, int | None]:
         if not self.timed_out:
             # The pipe closes a moment before the process is gone.
             try:
@@ -197,7 +200,7 @@ class _Child:
         self.kill()
         if self.timed_out or code == -signal.SIGXCPU:
             self.timed_out = True
-            return "oversized", f"parsing took more than {self._cpu_s} s of CPU and was stopped", None
+            return "oversized", f"parsing took more than {cpu_s} s of CPU and was stopped", None
         name = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
         return "corrupt", f"its parser crashed ({name})", None
 

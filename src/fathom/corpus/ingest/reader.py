@@ -15,6 +15,7 @@ from fathom.corpus.ingest.detect import SNIFF_BYTES, Format, detect, is_asset
 from fathom.corpus.ingest.html import read_html
 from fathom.corpus.ingest.isolate import Parsers
 from fathom.corpus.ingest.jsonl import read_json_lines, read_json_list
+from fathom.corpus.ingest.mediawiki import read_mediawiki
 from fathom.corpus.ingest.options import ReadOptions
 from fathom.corpus.ingest.pages import read_office, read_pdf, refuse_ole
 from fathom.corpus.ingest.plain import read_plain
@@ -26,6 +27,7 @@ _READERS: dict[Format, Callable[[Source, Stream], Iterator[Document]]] = {
     "json_list": read_json_list,
     "plain": read_plain,
     "html": read_html,
+    "mediawiki": read_mediawiki,
     "pdf": read_pdf,
     "office": read_office,
     "ole": refuse_ole,
