@@ -173,11 +173,10 @@ async def test_steps_side_by_side_finish_in_the_order_they_finished_in(
 
 
 async def test_an_interrupted_sibling_does_not_get_ahead_of_what_is_on_record() -> None:
-    log, order = ListLog(), []
+    log, order, others_done = ListLog(), [], asyncio.Event()
 
     async def slow_then_dead() -> Any:
-        while len(order) < 3:
-            await asyncio.sleep(0)
+        await others_done.wait()
         raise ModelFault("killed")
 
     async def first(journal: Journal, effect: Any) -> None:
@@ -186,6 +185,7 @@ async def test_an_interrupted_sibling_does_not_get_ahead_of_what_is_on_record() 
     async def second(journal: Journal, effects: Effects) -> None:
         for number in (1, 2, 3):
             order.append((await journal.step("tool", {"n": number}, effects(number, 0.001))).value)
+        others_done.set()
 
     journal = RunJournal(log)
     with pytest.raises(ModelFault):
