@@ -1,0 +1,179 @@
+"""Evaluating: a question set, the corpus it is about, an agent and a model, put together into one resumable folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field
+
+from fathom.core.assets import Progress, quiet
+from fathom.core.config import Config, Environment
+from fathom.core.errors import ConfigError
+from fathom.core.events import MemoryJournal
+from fathom.core.model import canonical_json, content_hash
+from fathom.core.seeds import derive_seed
+from fathom.core.task import Task
+from fathom.core.texts import write_durably
+from fathom.core.trajectory import Trajectory
+from fathom.corpus.snapshot import Snapshot
+from fathom.evals.protocol import Attempt, AttemptRecord, QuestionSet
+from fathom.evals.questions import resolve_support
+from fathom.evals.report import EvalReport, render, summarise
+from fathom.evals.suite import Identity, SuiteConfig, evaluate
+from fathom.grading.exact import ExactGrader
+from fathom.grading.judge import JudgeConfig, JudgeGrader
+from fathom.grading.protocol import Grader
+from fathom.llm.protocol import ChatModel
+from fathom.recipes.ask import strategy_for
+from fathom.recipes.models import open_model
+from fathom.recipes.question_sets import load_questions, open_benchmark_corpus, open_named_corpus
+from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt
+from fathom.world.simulated import SimulatedWorld
+
+
+class EvalConfig(Config):
+    """What to evaluate. `name` is a benchmark, or any name for the questions of a file."""
+
+    name: str
+    questions: Path | None = Field(default=None, description="a file of questions in place of a benchmark's")
+    corpus: str = Field(default="", description="a corpus name, or a file or folder; empty: the benchmark's own")
+    data: Path | None = Field(default=None, description="folder of the benchmarks' data sets")
+    judge: str = Field(default="", description="model that judges the answers as well, a spec as research.model")
+    judging: JudgeConfig = JudgeConfig()
+    suite: SuiteConfig = SuiteConfig()
+    seed: int = 0
+    date: str = Field(default="", description="the agent's today, ISO 8601, where a question has none; empty: today")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A finished evaluation: its folder and its report."""
+
+    folder: Path
+    report: EvalReport
+
+
+Watch = Callable[[Task, AttemptRecord, int, int], None]
+"""Called after each attempt with its task, its record, how many attempts are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    config: EvalConfig
+    questions: QuestionSet
+    resolved: ResolvedResearch
+    ports: Ports
+    graders: list[Grader]
+
+    @property
+    def identity(self) -> Identity:
+        """All that scores depend on. How many questions and rounds are run, and by how many workers, is left out, so
+        that more can be added to the same folder."""
+        settings = self.resolved.research.model_dump(mode="json")
+        more = {"seed": self.config.seed, "date": self.config.date, "judge": self.config.judge}
+        return Identity(
+            questions=self.questions.name,
+            questions_hash=self.questions.hash,
+            agent=self.resolved.research.agent,
+            model=self.resolved.model_name,
+            world=self.resolved.world_name,
+            config={**settings, **more, "strategy": self.resolved.strategy},
+            graders=tuple(grader.name for grader in self.graders),
+        )
+
+
+async def run_eval(
+    config: EvalConfig,
+    research: ResearchConfig,
+    environment: Environment,
+    *,
+    out: Path | None = None,
+    on_progress: Progress = quiet,
+    watch: Watch | None = None,
+) -> Evaluated:
+    """Do what is missing of an evaluation and write `report.json` and `report.txt` beside its attempts.
+
+    The folder follows from what is evaluated, so the same call again resumes; `out` names another one.
+    """
+    questions = load_questions(config.name, config.data, config.questions)
+    snapshot = _open_corpus(config, environment.home, on_progress)
+    questions = resolve_support(questions, (document.title for document in snapshot.documents()))
+    models = [open_model(research.model, environment)]
+    models += [open_model(spec, environment) for spec in (research.reader, config.judge) if spec]
+    judge = models[-1] if config.judge else None
+    ports = Ports(model=models[0], world=SimulatedWorld(snapshot), reader=models[1] if research.reader else None)
+    resolved = ResolvedResearch(
+        research=research.model_copy(update={"world": snapshot.name}),
+        task=Task(id="", question=""),
+        date=config.date or datetime.now(UTC).date().isoformat(),
+        strategy=strategy_for(research, environment),
+        model_name=ports.model.name,
+        world_name=ports.world.name,
+    )
+    parts = _Parts(config, questions, resolved, ports, _graders(config, judge, environment.home))
+    try:
+        return await _run(parts, environment.home, out, watch)
+    finally:
+        await ports.close()
+        if judge is not None:
+            await judge.close()
+
+
+def _open_corpus(config: EvalConfig, home: Path, on_progress: Progress) -> Snapshot:
+    if config.corpus:
+        return open_named_corpus(config.corpus, home, on_progress)
+    if config.questions is not None:
+        raise ConfigError("questions of your own need a corpus to look in", hint="--corpus DIR_OR_NAME")
+    return open_benchmark_corpus(config.name, config.data, home, on_progress)
+
+
+def _graders(config: EvalConfig, judge: ChatModel | None, home: Path) -> list[Grader]:
+    graders: list[Grader] = [ExactGrader()]
+    if judge is not None:
+        graders.append(JudgeGrader(judge, home / "judge", config.judging))
+    return graders
+
+
+async def _run(parts: _Parts, home: Path, out: Path | None, watch: Watch | None) -> Evaluated:
+    config, identity = parts.config, parts.identity
+    folder = out or home / "evals" / f"{config.name}-{identity.agent}-{content_hash(identity)[:10]}"
+    tasks = {task.id: task for task in parts.questions.tasks}
+
+    def page_text(digest: str) -> str | None:
+        page = parts.ports.pages.get(digest)
+        return page.text if page is not None else None
+
+    def on_attempt(record: AttemptRecord, done: int, total: int) -> None:
+        if watch is not None:
+            watch(tasks[record.task_id], record, done, total)
+
+    records = await evaluate(
+        parts.questions,
+        _attempts(parts),
+        parts.graders,
+        folder,
+        identity,
+        config.suite,
+        page_text=page_text,
+        on_attempt=on_attempt,
+    )
+    asked = parts.questions.tasks[: config.suite.limit]
+    report = summarise(config.name, identity.world, asked, records, seed=config.seed)
+    write_durably(folder / "report.json", canonical_json(report).encode() + b"\n")
+    write_durably(folder / "report.txt", render(report).encode())
+    return Evaluated(folder, report)
+
+
+def _attempts(parts: _Parts) -> Attempt:
+    async def one(task: Task, number: int) -> Trajectory:
+        resolved = parts.resolved.model_copy(
+            update={
+                "task": task,
+                "date": task.date or parts.resolved.date,
+                "seed": derive_seed(parts.config.seed, task.id, number),
+            }
+        )
+        return await attempt(resolved, parts.ports, MemoryJournal())
+
+    return one
