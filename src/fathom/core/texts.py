@@ -25,6 +25,7 @@ def write_durably(path: Path, data: bytes) -> None:
         draft.replace(path)
         sync_folder(path.parent)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         raise StoreFault(f"{path}: could not be written: {error.strerror}", hint="free space, then resume") from error
 
 

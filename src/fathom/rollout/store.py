@@ -155,7 +155,7 @@ def is_held(folder: Path) -> bool:
     """Whether a living process writes to the run in `folder`."""
     try:
         lock = os.open(folder / LEASE, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -196,6 +196,9 @@ def _lease(folder: Path) -> int:
             raise RunError(
                 f"run {folder.name} is held by {_holder(folder)}", hint="let it finish, or end that process first"
             ) from None
+        except OSError as error:
+            os.close(lock)
+            raise RunError(f"{folder / LEASE}: cannot be locked: {error.strerror}") from None
         return lock
 
 
