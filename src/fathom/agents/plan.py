@@ -49,9 +49,8 @@ _VERBS = (
 )
 _CHAIN = re.compile(rf"\bthe ({_RELATION}) of (?!.*\bthe {_RELATION} of )(.+?)((?: (?:is |was )?(?:{_VERBS})\b.*)?)$")
 _OWNER = re.compile(
-    r"^(.*?\b(?:of|is|was|are|did|does|country|nationality|where|when))\s+([^?]+?)['’]s? "
-    r"((?:paternal |maternal )?[a-z\-]+)((?: .*)?)$",
-    re.IGNORECASE,
+    rf"^(.*?\b(?:nationality is|is|was|are|were|did|does|country)(?: the {_RELATION} of)?)\s+(.+?)['’]s? "
+    r"((?:paternal |maternal )?[a-z\-]+)((?: .*)?)$"
 )
 _PAIR = re.compile(r"^(.*?),\s*(.+?) or (.+)$")
 _ROLES = (
@@ -113,6 +112,7 @@ def subject(lookup: str) -> str:
 
 def _expand(text: str) -> str:
     """Possessives as "the R of E", kinship terms as the steps they stand for."""
+    text = re.sub(r"^When is (.+)['’]s birthday$", r"When was \1 born", text)
     owner = _OWNER.match(text)
     if owner and re.fullmatch(rf"{_KIN_NAMES}|{_KINSHIP}|{_ROLES}", owner.group(3).lower()):
         text = f"{owner.group(1)} the {owner.group(3)} of {owner.group(2)}{owner.group(4)}"
@@ -128,7 +128,7 @@ def _chain(text: str) -> list[str]:
     while (match := _CHAIN.search(text)) and len(lookups) < MAX_LOOKUPS:
         relation, entity, tail = match.group(1), match.group(2), match.group(3)
         outer = f"{text[: match.start()]}#{len(lookups) + 1}{tail}".strip()
-        if re.fullmatch(r"(?i)(?:who|what|which) (?:is|was|are|were) #\d", outer):
+        if re.fullmatch(r"(?i)(?:who|what|which|where|when) (?:is|was|are|were) #\d", outer):
             break
         lookups.append(f"Who is the {relation} of {entity}?")
         text = outer

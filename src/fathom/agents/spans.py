@@ -80,10 +80,16 @@ def _cue(asked: str, stated: str) -> _Cue:
 _CUES = (
     _cue("born|birth|birthday|birthplace", r"\bborn\b|\bbirth"),
     _cue("die|died|death|dead", r"\bdied\b|\bdeath\b|\bkilled\b|\bdies\b|\bexecuted\b"),
-    _cue("direct\\w*", r"\bdirected by\b|\bdirector\b|\bfilm by\b|\bdirected and \w+ by\b|\bby\b"),
+    _cue("direct\\w*", r"\bdirected by\b|\bdirector\b|\bfilm by\b|\bdirected and \w+ by\b"),
     _cue("compos\\w*", r"\bcompos\w+ by\b|\bmusic (?:was |is )?(?:\w+ )?by\b|\bscore\w* by\b|\bcompos"),
-    _cue("perform\\w*|sing|sings|sang|singer", r"\b(?:recorded|performed|sung|released) by\b|\bsong by\b|\bby\b"),
-    _cue("writer|author|wrote|write|written|screenwriter", r"\bwritten by\b|\bnovel by\b|\bby\b|\bwrote\b"),
+    _cue(
+        "perform\\w*|sing|sings|sang|singer",
+        r"\b(?:recorded|performed|sung|released) by\b|\b(?:song|single|album|track) (?:recorded )?by\b",
+    ),
+    _cue(
+        "writer|author|wrote|write|written|screenwriter",
+        r"\bwritten (?:\w+ \w+ )?by\b|\b(?:novel|book|play|poem|story) by\b|\bwrote\b|\bauthor\b",
+    ),
     _cue("produc\\w*", r"\bproduced by\b|\bproduc"),
     _cue("father|parent", r"\b(?:son|daughter|child|born) (?:of|to)\b|\bfather\b"),
     _cue("mother", r"\b(?:son|daughter|child) of [^.;]{3,90}?\band\b|\bmother\b|\bby (?:his|her) (?:\w+ )?wife\b"),

@@ -6,13 +6,15 @@ recording is recorded twice and replayed in that order, the last answer standing
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fathom.core.errors import PageNotFoundError, ReplayError, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.jsonl import append, read_rows
 from fathom.core.model import canonical_json
 from fathom.world.protocol import Hit, World, WorldLink
+
+A = TypeVar("A")
 
 _RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
 
@@ -36,17 +38,18 @@ class RecordingWorld:
     async def close(self) -> None:
         await self._world.close()
 
-    async def _record(self, asked: dict[str, Any], ask: Callable[[], Awaitable[Any]]) -> Any:
+    async def _record(self, asked: dict[str, Any], ask: Callable[[], Awaitable[A]]) -> A:
         try:
             answer = await ask()
         except tuple(_RAISED.values()) as error:
             kind = "not_found" if isinstance(error, PageNotFoundError) else "unavailable"
             append(self._path, [{"asked": asked, "raised": kind, "message": str(error)}])
             raise
-        plain = [row.model_dump(mode="json") for row in answer] if isinstance(answer, tuple) else answer
-        append(
-            self._path, [{"asked": asked, "said": plain if isinstance(plain, list) else plain.model_dump(mode="json")}]
+        rows: Any = answer
+        said = (
+            [row.model_dump(mode="json") for row in rows] if isinstance(rows, tuple) else rows.model_dump(mode="json")
         )
+        append(self._path, [{"asked": asked, "said": said}])
         return answer
 
 
