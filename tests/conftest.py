@@ -5,11 +5,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from fathom.core.config import Environment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# On a busy machine a slow example says nothing; pytest-timeout catches those that hang.
+hypothesis.settings.register_profile("fathom", deadline=None)
+hypothesis.settings.load_profile("fathom")
 
 
 @pytest.fixture(scope="session")
