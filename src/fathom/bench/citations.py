@@ -41,6 +41,8 @@ _AUXILIARY = re.compile(r"\b(is|was|were|are|has|had|did)\b(?! not| also| been)"
 
 
 class Passage(NamedTuple):
+    """A passage of the corpus, with those of its sentences that are used."""
+
     title: str
     text: str
     sentences: tuple[str, ...]

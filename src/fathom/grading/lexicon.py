@@ -184,18 +184,18 @@ NEGATORS = frozenset(
     "ningun ninguna non nao niet geen".split()
 )
 HAN_NEGATORS = ("没有", "不是", "并非", "从未", "未能", "不", "没", "未", "非", "沒有", "從未", "沒")
-OPPOSITES: dict[str, frozenset[str]] = {}
-for _pair in (
+_OPPOSED = (
     "increase/decrease increased/decreased rise/fall rose/fell grew/shrank more/fewer more/less larger/smaller "
     "largest/smallest highest/lowest higher/lower longest/shortest older/younger oldest/youngest elder/younger "
     "north/south east/west northern/southern eastern/western before/after born/died father/mother son/daughter "
     "brother/sister uncle/aunt king/queen male/female won/lost first/last above/below early/late "
     "former/current opened/closed began/ended accepted/rejected succeeded/preceded allowed/banned legal/illegal "
-    "maternal/paternal left/right upper/lower best/worst hot/cold black/white rural/urban married/divorced"
-).split():
-    _a, _b = _pair.split("/")
-    OPPOSITES[_a] = OPPOSITES.get(_a, frozenset()) | {_b}
-    OPPOSITES[_b] = OPPOSITES.get(_b, frozenset()) | {_a}
+    "maternal/paternal left/right upper/lower best/worst hot/cold black/white rural/urban married/divorced "
+)
+_PAIRS = [tuple(pair.split("/")) for pair in _OPPOSED.split()]
+OPPOSITES: dict[str, frozenset[str]] = {
+    word: frozenset(b if a == word else a for a, b in _PAIRS if word in (a, b)) for pair in _PAIRS for word in pair
+}
 
 # Words that say the same in different forms; the first stands for all.
 FORMS: dict[str, str] = {

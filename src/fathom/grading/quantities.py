@@ -145,7 +145,7 @@ _UNIT = re.compile(r"[\s-]?(" + "|".join(re.escape(u) for u in sorted(UNITS, key
 _SQUARE = re.compile(r"\s?(?:square|sq\.?)\s(km|kilomet|mi)")
 _PER_CENT = re.compile(r"\s?(?:per cent|pour cent|por ciento)\b")
 _HAN_NUMBER = re.compile("[" + "".join(HAN_DIGITS) + "".join(HAN_SCALES) + "]{1,12}")
-_HAN_MEASURES = frozenset("个個位名次岁歲人米座部本条條届屆集章种種年月日天吨元艘架家所公平千厘英小分秒倍项項")
+_HAN_MEASURES = frozenset("个個位名次岁歲人米座部本条條届屆集章种種年月日天吨元艘架家所公平千厘英小秒倍项項")
 
 
 def quantities(text: str, lang: str) -> list[Quantity]:

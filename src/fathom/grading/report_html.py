@@ -12,9 +12,9 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fathom.grading.citation import CheckedSentence, Verdict, shown
+from fathom.grading.citation import CheckedSentence, Verdict
 from fathom.grading.report import Excerpt, Report, SourceEntry
-from fathom.grading.report_markdown import bare, run_rows, share_text, stop_text, web_address
+from fathom.grading.report_markdown import bare, run_rows, share_text, stop_text, web_address, without_reserved
 from fathom.grading.text import language
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def _share(report: Report) -> str:
 def _answer(report: Report) -> str:
     from markdown_it import MarkdownIt
 
-    checked = report.answer
-    if not checked.answer.strip():
+    if not report.answer.answer.strip():
         return "<p>There is no answer.</p>\n"
     numbers = report.number_of
 
@@ -105,8 +104,7 @@ def _answer(report: Report) -> str:
         cited = dict.fromkeys(str(numbers[identity]) for identity in ids if identity in numbers)
         return f"{_CITE}{index}:{','.join(cited)}{_END}" if cited else ""
 
-    plain = checked.answer.translate({ord(char): "\ufffd" for char in (_CITE, _MARK, _END)})
-    text = shown(plain, checked.sentences, checked.unsupported, cite, lambda index: f"{_MARK}{index}:{_END}")
+    text = without_reserved(report, _CITE + _MARK + _END, cite, lambda index: f"{_MARK}{index}:{_END}")
     # Addresses come from the sources alone, so nothing the model writes becomes a link or an image.
     parser = MarkdownIt("commonmark", {"html": False})
     parser.enable("table").disable(["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"])

@@ -2,8 +2,9 @@
 
 import re
 
+from fathom.core.budget import Budget
 from fathom.core.trajectory import StopReason
-from fathom.grading.citation import MARKS, CheckedAnswer, shown
+from fathom.grading.citation import MARKS, CheckedAnswer, Cite, Mark, shown
 from fathom.grading.report import Report, SourceEntry
 from fathom.grading.sentences import MARKER
 from fathom.grading.text import without_emphasis
@@ -66,12 +67,13 @@ def run_rows(report: Report) -> list[tuple[str, str]]:
         ("Corpora", ", ".join(report.run.corpora)),
         ("Stopped", stop_text(report.stop) + (" (final answer forced)" if report.stop.forced else "")),
         ("Failure", f"{report.failure.error}: {report.failure.message}" if report.failure else ""),
-        ("Model calls", _spent(usage.llm_calls, budget.llm_calls if budget else None)),
-        ("Tool calls", _spent(usage.tool_calls, budget.tool_calls if budget else None)),
+        ("Model calls", f"{usage.llm_calls:,}"),
+        ("Tool calls", f"{usage.tool_calls:,}"),
         ("Tokens", f"{usage.prompt_tokens:,} read, {usage.completion_tokens:,} written"),
-        ("Seconds waited", _spent(round(usage.seconds, 1), budget.seconds if budget else None)),
+        ("Seconds waited", f"{usage.seconds:,.1f}"),
+        ("Limits", _limits(budget) if budget else ""),
         ("Seed", str(report.seed)),
-        ("Configuration", report.config_hash[:16]),
+        ("Configuration", report.config_hash),
         ("fathom", " ".join(filter(None, (report.fathom, report.run.commit)))),
     ]
     return [(name, value) for name, value in rows if value]
@@ -88,8 +90,10 @@ def bare(sentence: str) -> str:
     return re.sub(r"\s+(?=[.,;:!?]|$)", "", without_emphasis(MARKER.sub("", sentence))).strip(" |")
 
 
-def _spent(used: float, limit: float | None) -> str:
-    return f"{used:,}" if limit is None else f"{used:,} of {limit:,}"
+def _limits(budget: Budget) -> str:
+    """All limits that were set, the share kept for the answer included."""
+    limits = {name: getattr(budget, name) for name in Budget.model_fields}
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in limits.items() if value is not None)
 
 
 def _facts_line(report: Report) -> str:
@@ -110,11 +114,18 @@ def _answer(report: Report) -> str:
     def cite(_index: int, ids: tuple[str, ...]) -> str:
         return "".join(f"\ue000{number}\ue001" for number in dict.fromkeys(numbers[i] for i in ids if i in numbers))
 
-    plain = checked.answer.translate({0xE000: "\ufffd", 0xE001: "\ufffd"})
-    text = shown(plain, checked.sentences, checked.unsupported, cite, lambda index: _mark(checked, index))
+    text = without_reserved(report, "\ue000\ue001", cite, lambda index: _mark(checked, index))
     text = re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text)
     text = re.sub(r"!\[", r"!\\[", re.sub(r"\](?=[(:\[])", r"\\]", text))
     return re.sub("\ue000(\\d+)\ue001", r"[\1]", text).strip("\n")
+
+
+def without_reserved(report: Report, reserved: str, cite: Cite, mark: Mark) -> str:
+    """The answer as `shown`, the model's own `reserved` characters replaced, so that it can forge nothing."""
+    checked = report.answer
+    table = {ord(char): "\ufffd" for char in reserved}
+    sentences = [s.model_copy(update={"text": s.text.translate(table)}) for s in checked.sentences]
+    return shown(checked.answer.translate(table), sentences, checked.unsupported, cite, mark)
 
 
 def _mark(checked: CheckedAnswer, index: int) -> str:

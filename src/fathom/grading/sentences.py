@@ -235,13 +235,13 @@ def _word_may_end(word: str, next_word: str, next_char: str) -> bool:
     folded = word.casefold().replace("’", "'")
     if folded.isdigit():
         return next_word.casefold() not in MONTHS or len(folded) > 2
+    if len(word) == 1 and word.isupper():
+        return next_word.casefold() in _STARTERS
     if folded in ENDING_ABBREVIATIONS:
         return next_word.casefold() in _STARTERS
     if folded in ABBREVIATIONS:
-        # "No." before a number; "no." elsewhere is a word.
-        return folded in ("no", "art", "in", "ed") and not next_char.isdigit()
-    if len(word) == 1 and word.isalpha() and word.isupper():
-        return next_word.casefold() in _STARTERS
+        # "No. 5" and "b. 1920", but "no." and "plan b." end sentences.
+        return (folded in ("no", "art", "in", "ed") or len(folded) == 1) and not next_char.isdigit()
     return True
 
 

@@ -11,6 +11,7 @@ _QUOTES = str.maketrans(
     {**dict.fromkeys("“”„‟«»＂″", '"'), **dict.fromkeys("‘’‚‛`´′", "'"), "\u00ad": "", "\u200b": ""}
 )
 _EMPHASIS = re.compile(r"\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|~~|`")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"\s+")
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _KANA = re.compile(r"[\u3041-\u30ff]")
@@ -25,12 +26,14 @@ LATIN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
 def plain(text: str) -> str:
-    """`text` without Markdown emphasis, compatibility forms and odd quotes; blanks are single. Case is kept."""
+    """`text` without compatibility forms, odd quotes and lone surrogates; blanks are single. Case is kept."""
+    text = _SURROGATES.sub("\ufffd", text)
     normal = unicodedata.normalize("NFKC", text.translate(_QUOTES))
     return _BLANKS.sub(" ", normal.translate(_QUOTES)).strip()
 
 
 def without_emphasis(text: str) -> str:
+    """`text` without Markdown's marks for emphasis and code."""
     return _EMPHASIS.sub("", text)
 
 

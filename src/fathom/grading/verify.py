@@ -179,6 +179,10 @@ def _trajectory_differs(report: Report, path: Path) -> str:
     for field, stated, found in (
         ("answer", report.answer.answer, trajectory.answer or ""),
         ("evidence", report.evidence, trajectory.evidence),
+        ("task", report.task_id, trajectory.task_id),
+        ("seed", report.seed, trajectory.seed),
+        ("configuration", report.config_hash, trajectory.config_hash),
+        ("failure", report.failure, trajectory.failure),
         ("model", report.model, trajectory.model),
         ("agent", report.agent, trajectory.agent),
         ("stop", report.stop, trajectory.stop),
