@@ -64,19 +64,28 @@ def decode_html(data: bytes) -> str:
 
 def resolve(source: Source, href: str) -> str:
     """The address `href` leads to from this file; empty where it leads nowhere that counts."""
+    web, path = follow(href, source.name)
+    if path == "." or path.endswith("/"):
+        path = posixpath.normpath(posixpath.join(path, _INDEX))
+    return web or ("" if path in ("", source.name) else file_address(path))
+
+
+def follow(href: str, base: str) -> tuple[str, str]:
+    """Where `href` leads to on the page at path `base`: a web address, or else a path as seen from the root of `base`,
+    with a slash at the end where it names a folder. Both are empty for what is no page: other schemes, places within
+    the page, paths that lead out of the root."""
     try:
         parts = urlsplit(mend(href.strip()))
+        if parts.scheme in ("http", "https") or (not parts.scheme and parts.netloc):
+            web = parts._replace(scheme=parts.scheme or "https", fragment="").geturl() if parts.netloc else ""
+            return web, ""
     except ValueError:
-        return ""
-    if parts.scheme in ("http", "https") or (not parts.scheme and parts.netloc):
-        return parts._replace(scheme=parts.scheme or "https", fragment="").geturl() if parts.netloc else ""
-    if parts.scheme or not parts.path:
-        return ""
+        return "", ""
     path = unquote(parts.path)
-    joined = path.lstrip("/") if path.startswith("/") else posixpath.join(posixpath.dirname(source.name), path)
-    name = posixpath.normpath(joined)
-    if name.startswith("..") or "\0" in name:
-        return ""
-    if name == "." or path.endswith("/"):
-        name = posixpath.normpath(posixpath.join(name, _INDEX))
-    return "" if name == source.name else file_address(name)
+    if parts.scheme or not path or "\0" in path:
+        return "", ""
+    joined = path.lstrip("/") if path.startswith("/") else posixpath.join(posixpath.dirname(base), path)
+    clean = posixpath.normpath(joined)
+    if clean == ".." or clean.startswith(("../", "/")):
+        return "", ""
+    return "", clean + "/" if path.endswith("/") and clean != "." else clean

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 from fathom.corpus.ingest.flow import BLANKS, Flow
+from fathom.corpus.ingest.languages import two_letters
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -86,7 +87,7 @@ def _facts(tree: "LexborHTMLParser") -> dict[str, Any]:
     found = _DATE.match(date)
     return {
         "title": text("head > title") or text("title") or text("h1"),
-        "lang": attribute("html", "lang").split("-")[0].lower(),
+        "lang": two_letters(attribute("html", "lang")),
         "licence": attribute('link[rel="license"], a[rel="license"]', "href"),
         "date": found.group() if found else "",
     }

@@ -6,6 +6,13 @@ _CREATIVE = re.compile(r"\bcc[ -]?(by(?:-(?:nc|nd|sa))*)[ -]?v?(\d\.\d)\b")
 _ADDRESS = re.compile(r"creativecommons\.org/licenses/(by(?:-(?:nc|nd|sa))*)/(\d\.\d)")
 _ZERO = re.compile(r"\bcc0\b|creativecommons\.org/publicdomain/zero/1\.0")
 _LONGEST = 500
+_WIKIMEDIA = re.compile(r"(^|\.)(wikipedia|wiktionary|wikibooks|wikivoyage|wikiquote|wikisource|wikiversity)\.org$")
+
+
+def of_host(host: str) -> str:
+    """The licence of the texts on a Wikimedia host; empty for others. Texts of before June 2023 came under version 3.0,
+    which lets them be used under 4.0."""
+    return "CC-BY-SA-4.0" if _WIKIMEDIA.search(host) else ""
 
 
 def spdx(stated: str) -> str:

@@ -15,7 +15,9 @@ from xml.parsers import expat
 from fathom.core.errors import InputError
 from fathom.corpus.document import Document, Link
 from fathom.corpus.ingest.isolate import Job, Outcome
-from fathom.corpus.ingest.source import Source, file_address, mend
+from fathom.corpus.ingest.languages import two_letters
+from fathom.corpus.ingest.licences import of_host
+from fathom.corpus.ingest.source import WIKI_SAFE, Source, file_address, mend
 from fathom.corpus.ingest.unpack import Stream
 
 _BLOCK = 2**16
@@ -23,11 +25,9 @@ _PARSE_CPU_S = 10  # typical pages take 10 to 50 ms
 _PARSED_CHARS = 2_000_000  # MediaWiki's own limit is 2 MiB of UTF-8
 _HOPS = 5
 _HEAD_CHARS = 1000
-_SAFE = "!$'()*,-./:;@_~"  # what MediaWiki leaves bare in its own addresses
 _REDIRECT_TEXT = re.compile(
     r"\s*#\s*(?:redirect\w*|重定向|転送|weiterleitung)\s*:?\s*\[\[([^\[\]|#\n]+)", re.IGNORECASE
 )
-_WIKIMEDIA = re.compile(r"(^|\.)(wikipedia|wiktionary|wikibooks|wikivoyage|wikiquote|wikisource|wikiversity)\.org$")
 _BLANKS = re.compile(r"[ _\u00a0]+")
 _NAMES = {"file": "file", "image": "file", "media": "file", "category": "category"}
 _CATEGORY_KEY, _FILE_KEYS = "14", ("6", "-2")
@@ -50,15 +50,14 @@ class _Site:
         prefix, slash, _ = self.base.rpartition("/")
         if not slash or not prefix.startswith(("http://", "https://")):
             return file_address(name, title)
-        return f"{prefix}/{quote(mend(title).replace(' ', '_'), safe=_SAFE)}"
+        return f"{prefix}/{quote(mend(title).replace(' ', '_'), safe=WIKI_SAFE)}"
 
     @property
     def licence(self) -> str:
         try:
-            host = urlsplit(self.base).hostname or ""
+            return of_host(urlsplit(self.base).hostname or "")
         except ValueError:
             return ""
-        return "CC-BY-SA-4.0" if _WIKIMEDIA.search(host) else ""
 
 
 @dataclass
@@ -208,7 +207,7 @@ class _Dump:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "mediawiki":
-            self.site.lang = attributes.get("xml:lang", "").split("-")[0].lower()
+            self.site.lang = two_letters(attributes.get("xml:lang", ""))
         elif tag == "page":
             offset = self._stream.position if self._stream.packed else self._parser.CurrentByteIndex
             self._page = _Page(offset=offset)

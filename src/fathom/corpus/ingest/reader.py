@@ -21,6 +21,7 @@ from fathom.corpus.ingest.pages import read_office, read_pdf, refuse_ole
 from fathom.corpus.ingest.plain import read_plain
 from fathom.corpus.ingest.source import Names, OnProblem, Source
 from fathom.corpus.ingest.unpack import Stream, unreadable
+from fathom.corpus.ingest.zim import read_zim
 
 _READERS: dict[Format, Callable[[Source, Stream], Iterator[Document]]] = {
     "json_lines": read_json_lines,
@@ -30,6 +31,7 @@ _READERS: dict[Format, Callable[[Source, Stream], Iterator[Document]]] = {
     "mediawiki": read_mediawiki,
     "pdf": read_pdf,
     "office": read_office,
+    "zim": read_zim,
     "ole": refuse_ole,
 }
 _OTHER_KINDS = "text, Markdown, JSON lines, HTML, PDF, docx, pptx, xlsx, MediaWiki XML and ZIM can be read"

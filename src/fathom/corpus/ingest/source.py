@@ -15,6 +15,7 @@ from fathom.corpus.ingest.options import ReadOptions
 
 OnProblem = Callable[[InputError], None]
 
+WIKI_SAFE = "!$'()*,-./:;@_~"  # what MediaWiki leaves bare in the addresses of its pages
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0%#?<>\"\\^`{|}\u2028\u2029\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

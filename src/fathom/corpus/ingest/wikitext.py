@@ -168,7 +168,8 @@ class _Page:
         if places is None:
             self._left_out = True
             return
-        self.flow.text(_LEADING.get(name, ""))
+        leading = _LEADING.get(name, "")
+        self.flow.text(leading.lower() if node.has("lc") else leading)
         for number, place in enumerate(places):
             value = node.get(place, None)
             if value is not None:
