@@ -64,6 +64,15 @@ class ChatModel(Protocol):
     async def close(self) -> None: ...
 
 
+class ChoiceModel(Protocol):
+    """What a chat model may offer besides: a choice among given texts, surer than asking for one in words."""
+
+    async def choose(self, messages: Sequence[Message], options: Sequence[str]) -> tuple[float, ...]:
+        """The log-probability (nats) of each option as the next assistant message, where it must be one of them; their
+        exponentials sum to one. Raises as `ChatModel.complete`."""
+        ...
+
+
 class Sample(Frozen):
     """A sampled continuation: token ids, their log-probabilities (nats, same length), and the number of weight updates
     of the weights that sampled them."""
