@@ -3,6 +3,7 @@
 import contextlib
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,8 +23,12 @@ def find_shared_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+@cache
 def code_version() -> str:
-    """The commit of the checkout, with `+dirty` where tracked files differ from it; else `v<version>`."""
+    """The commit of the checkout, with `+dirty` where tracked files differ from it; else `v<version>`.
+
+    Asked once per process: what is running was loaded then.
+    """
     root = source_root()
     found = _git(root, "rev-parse", "--show-toplevel", "HEAD")
     # An installed package may lie inside somebody else's repository: only the checkout's own root counts.
@@ -33,6 +38,7 @@ def code_version() -> str:
     return found.split()[1][:12] + ("+dirty" if changed else "")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of Python and of the installed packages that shape what a run gives, for its record."""
     found = {"fathom": fathom.__version__, "python": platform.python_version(), "system": platform.platform()}
