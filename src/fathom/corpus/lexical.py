@@ -95,13 +95,26 @@ class LexicalIndex:
         limit = k + _EXTRA
         while True:
             hits = self._searcher.search(parsed, limit, count=False).hits
-            if len(hits) < limit or round(hits[-1][0], _DIGITS) < round(hits[k - 1][0], _DIGITS):
+            tied = _end_of_tie(hits, k)
+            if tied < limit:
                 break
             limit *= 4
-        numbers = self._searcher.fast_field_values("id", [address for _, address in hits])
-        scores = [round(score, _DIGITS) for score, _ in hits]
-        ranked: list[tuple[Any, float]] = sorted(zip(numbers, scores, strict=True), key=lambda hit: (-hit[1], hit[0]))
-        return ranked[:k]
+        numbers = self._searcher.fast_field_values("id", [address for _, address in hits[:tied]])
+        ranked: list[tuple[float, Any]] = sorted(
+            (-round(score, _DIGITS), number) for (score, _), number in zip(hits, numbers, strict=False)
+        )
+        return [(number, -score) for score, number in ranked[:k]]
+
+
+def _end_of_tie(hits: list[Any], k: int) -> int:
+    """How many of `hits`, best first, are the best k or tie with the last of them."""
+    if len(hits) <= k:
+        return len(hits)
+    least = round(hits[k - 1][0], _DIGITS)
+    end = k
+    while end < len(hits) and round(hits[end][0], _DIGITS) == least:
+        end += 1
+    return end
 
 
 def _first_line(error: Exception) -> str:

@@ -85,8 +85,7 @@ class Snapshot:
             depth = max(k, DEPTH)
             rankings = [self._lexical.search(query, depth), self._search_dense(query, depth)]
             ranked = fuse([[number for number, _ in ranking] for ranking in rankings], k)
-        passages = self._store.passage_rows([number for number, _ in ranked])
-        return tuple(Match(passage=passages[number], score=score) for number, score in ranked)
+        return self._store.matches(ranked)
 
     def _search_dense(self, query: str, k: int) -> list[tuple[int, float]]:
         index, encoder = self._dense_side()
@@ -111,6 +110,10 @@ class Snapshot:
     def documents(self) -> Iterator[Document]:
         """All documents, in the order in which they came."""
         return self._store.documents()
+
+    def passages(self) -> Iterator[tuple[int, str, str]]:
+        """(id, title of the page, text) of all passages, by id."""
+        return self._store.passages()
 
     def links(self, url: str) -> tuple[Link, ...]:
         """The links out of the document at `url`, in its order; none where there is no such document."""
@@ -249,7 +252,7 @@ def _write_dense(
     try:
         if base is not None:
             index, block = DenseIndex(base.folder / _VECTORS), 1000
-            texts = [passage_text(title, text) for _, title, text in base._store.passages()]
+            texts = [passage_text(title, text) for _, title, text in base.passages()]
             for start in range(0, len(texts), block):
                 known = texts[start : start + block]
                 cache.remember(known, index.vectors(start, len(known)))
