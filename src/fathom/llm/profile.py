@@ -81,6 +81,7 @@ class ModelProfile(Frozen):
 
 def profile_path(home: Path, spec: str) -> Path:
     """Where the profile of that model is kept: a readable name, and a few digits so that no two specs share one."""
+    spec = spec.removeprefix("@")  # an endpoint of which the first model is taken
     readable = re.sub(r"[^a-z0-9]+", "-", spec.lower()).strip("-")[:60]
     return home / "profiles" / f"{readable}-{hashlib.sha256(spec.encode()).hexdigest()[:8]}.json"
 

@@ -14,8 +14,6 @@ from fathom.llm.lenient_json import TooDeepError, clean_text, decode, decode_pre
 from fathom.llm.reasoning import split_reasoning
 from fathom.llm.wire import ANSWER_ACTION, CODE_TOOL, Malformed, MalformedKind, ParsedReply, unescape
 
-__all__ = ["Malformed", "ParsedReply", "malformed", "parse_action", "parse_arguments", "parse_tagged"]
-
 MAX_REPAIRS = 8  # of one reply; it also bounds the time spent on hostile text
 QUOTED_CHARS = 500  # of the offending text kept in a `Malformed`
 

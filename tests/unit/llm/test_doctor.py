@@ -10,6 +10,7 @@ import pytest
 
 from fathom.core.errors import ContextOverflowError, ModelFault, ModelRequestError
 from fathom.core.message import Message, ToolCall, ToolSpec
+from fathom.llm.doctor.context import NEEDLES
 from fathom.llm.doctor.examine import examine
 from fathom.llm.doctor.languages import QUESTIONS, language_of
 from fathom.llm.doctor.subject import DoctorConfig
@@ -79,9 +80,10 @@ class FakeModel:
             return Message(role="assistant", tool_calls=(call,))
         if "<tools>" in prompt and self.tagged:
             return _says('<tool_call>\n{"name": "search", "arguments": {"query": ["Everest"]}}\n</tool_call>')
-        if door := re.search(r"What is the code of the (\w+) door\?", prompt):
-            code = re.search(rf"The code of the {door[1]} door is (\d+)\.", prompt[-self.recall * 4 :])
-            return _says(code[1] if code else "I do not know.")
+        for fact, question in NEEDLES.values():
+            if question in prompt:
+                seen = re.search(fact.format(r"(\d+)"), prompt[-self.recall * 4 :])
+                return _says(seen[1] if seen else "I do not know.")
         for lang, question in QUESTIONS.items():
             if question in prompt:
                 return _says(IN_LANGUAGE[lang if lang in self.languages else "en"])

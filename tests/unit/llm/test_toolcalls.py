@@ -6,8 +6,8 @@ import pytest
 
 from fathom.core.model import canonical_json
 from fathom.llm.lenient_json import MAX_DEPTH
-from fathom.llm.toolcalls import MAX_REPAIRS, ParsedReply, parse_action, parse_arguments, parse_tagged
-from fathom.llm.wire import neutralise, render_observation
+from fathom.llm.toolcalls import MAX_REPAIRS, parse_action, parse_arguments, parse_tagged
+from fathom.llm.wire import ParsedReply, neutralise, render_observation
 
 
 def call_id(index: int) -> str:

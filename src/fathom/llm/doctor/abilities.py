@@ -11,7 +11,7 @@ from fathom.llm.profile import Trials
 from fathom.llm.protocol import Completion, Sampling
 from fathom.llm.wire import ParsedReply
 
-REPLY_TOKENS = 256
+REPLY_TOKENS = 128
 
 SEARCH = ToolSpec(
     name="search",

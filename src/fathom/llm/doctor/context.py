@@ -1,9 +1,9 @@
 """The real context window, by planted needles.
 
-Prompts of growing size hide a code near their start, in the middle and near their end, and the model is asked for each.
-Two things give a silent cut away: the prompt tokens the endpoint counts stop growing with the text, or the code at the
-start is lost while the one at the end is still found. The edge is then narrowed down by bisection. A model too weak to
-recall a code even from a short prompt is measured by counts and refusals alone.
+Prompts of growing size hide a fact near their start, in the middle and near their end, and the model is asked for each.
+Two things give a silent cut away: the prompt tokens the endpoint counts stop growing with the text, or the fact at the
+start is lost while the one at the end is still found. The edge is then narrowed down by bisection. What a model cannot
+recall even from the shortest prompt it is not asked again; counts and refusals still measure it.
 """
 
 import random
@@ -19,7 +19,15 @@ CHARS_PER_TOKEN = 4.0
 COUNT_SLACK = 0.9  # a count below this share of what the text should make says that text is missing
 EDGE = 1.1  # bisection ends when the bounds are this close
 MAX_BISECTIONS = 5
-DOORS = {"start": "red", "middle": "green", "end": "blue"}
+# Facts of three kinds: small models mix up three of one kind.
+NEEDLES = {
+    "start": ("The code of the red door is {}.", "What is the code of the red door?"),
+    "middle": (
+        "The statue in the harbour weighs {} kilograms.",
+        "How many kilograms does the statue in the harbour weigh?",
+    ),
+    "end": ("The old bridge was built of {} stones.", "Of how many stones was the old bridge built?"),
+}
 
 _GOODS = ("lemons", "copper wire", "paper", "coffee", "tiles", "rope", "lamps", "seed corn", "glass", "wool")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -57,13 +65,13 @@ class Look:
 
 
 def planted(chars: int, seed: int) -> tuple[str, dict[str, str]]:
-    """A text of about `chars` characters and the code of each door hidden in it."""
+    """A text of about `chars` characters and, per place, the number that is to be recalled from it."""
     source = random.Random(seed)
-    codes = {place: str(source.randrange(10_000, 100_000)) for place in DOORS}
+    numbers = {place: str(source.randrange(10_000, 100_000)) for place in NEEDLES}
     lines: list[str] = []
     length = 0
     while length < chars:
-        # Numbers of at most three digits, so that no line holds a code by chance.
+        # Numbers of at most three digits, so that no line holds one of the five-digit numbers by chance.
         line = (
             f"On {source.choice(_DAYS)} depot {source.randrange(1000)} received {source.randrange(1000)} crates of "
             f"{source.choice(_GOODS)}."
@@ -72,8 +80,8 @@ def planted(chars: int, seed: int) -> tuple[str, dict[str, str]]:
         length += len(line) + 1
     at = {"start": 1, "middle": len(lines) // 2 + 1, "end": max(2, len(lines) - 1)}
     for place in ("end", "middle", "start"):
-        lines.insert(at[place], f"The code of the {DOORS[place]} door is {codes[place]}.")
-    return "\n".join(lines), codes
+        lines.insert(at[place], NEEDLES[place][0].format(numbers[place]))
+    return "\n".join(lines), numbers
 
 
 class ContextProbe:
@@ -84,11 +92,13 @@ class ContextProbe:
         # Prompt tokens are taken as intercept + slope * characters; two small prompts say how the endpoint counts.
         self._intercept, self._slope = 0.0, 1 / CHARS_PER_TOKEN
         self._looks: list[Look] = []
+        self._asked = tuple(NEEDLES)
 
     async def run(self) -> ContextProfile:
         first = await self._look(FIRST_TOKENS)
         if not first.whole:
             return self._profile("refused" if first.refused else "silent" if first.headless else "unknown")
+        self._asked = tuple(place for place in NEEDLES if place in first.found) or ("start",)
         if first.reported:  # the template's own tokens make this slope a little too steep
             self._slope = COUNT_SLACK * first.reported / first.chars
         bad = _unless_whole(second := await self._look(2 * FIRST_TOKENS))
@@ -122,27 +132,30 @@ class ContextProbe:
         return bad
 
     def _affordable(self, tokens: int) -> bool:
-        """Whether three questions over so many tokens fit into what is left of tokens and time."""
+        """Whether the questions over so many tokens fit into what is left of tokens and time."""
         last = self._looks[-1]
         growth = tokens / max(last.expected, 1)
-        return 3 * tokens <= self._subject.tokens_left and last.seconds * growth * 1.3 <= self._subject.seconds_left
+        return (
+            len(self._asked) * tokens <= self._subject.tokens_left
+            and last.seconds * growth * 1.3 <= self._subject.seconds_left
+        )
 
     async def _look(self, tokens: int) -> Look:
         chars = max(200, int((tokens - self._intercept) / self._slope))
-        text, codes = planted(chars, self._subject.config.seed + tokens)
+        text, numbers = planted(chars, self._subject.config.seed + tokens)
         look = Look(chars=len(text), expected=int(self._intercept + self._slope * len(text)))
-        for place, door in DOORS.items():
+        for place in self._asked:
             # The text comes first, so that the second and third question find it in the prefix cache.
-            question = f"{text}\n\nWhat is the code of the {door} door? Reply with the five digits only."
+            question = f"{text}\n\n{NEEDLES[place][1]} Reply with the number only."
             heard = await self._subject.ask(question, max_tokens=24)
-            look = _with(look, place, codes[place], heard)
+            look = _with(look, place, numbers[place], heard)
             if look.refused or look.error:
                 break
         if not self._looks and look.reported:
             look = replace(look, expected=look.reported)
         self._looks.append(look)
-        found = ", ".join(place for place in DOORS if place in look.found) or "none"
-        said = "refused" if look.refused else look.error or f"counted {look.reported}, codes found: {found}"
+        found = ", ".join(place for place in NEEDLES if place in look.found) or "none"
+        said = "refused" if look.refused else look.error or f"counted {look.reported}, recalled: {found}"
         self._tell(f"context: {look.expected} tokens: {said}")
         return look
 
@@ -151,8 +164,8 @@ class ContextProbe:
         tokens = max((look.tokens for look in whole), default=0)
         if bad is not None and bad.uncounted:
             tokens = max(tokens, bad.reported)
-        recalled = {place: max((look.tokens for look in whole if place in look.found), default=0) for place in DOORS}
-        complete = max((look.tokens for look in whole if len(look.found) == len(DOORS)), default=0)
+        recalled = {place: max((look.tokens for look in whole if place in look.found), default=0) for place in NEEDLES}
+        complete = max((look.tokens for look in whole if len(look.found) == len(NEEDLES)), default=0)
         return ContextProfile(
             tokens=tokens,
             end=end,
@@ -166,13 +179,13 @@ def _unless_whole(look: Look) -> Look | None:
     return None if look.whole else look
 
 
-def _with(look: Look, place: str, code: str, heard: Heard) -> Look:
+def _with(look: Look, place: str, number: str, heard: Heard) -> Look:
     reported = heard.completion.prompt_tokens if heard.completion else 0
     digits = re.sub(r"(?<=\d)[ ,.](?=\d)", "", heard.text)
     return replace(
         look,
         reported=max(look.reported, reported),
-        found=look.found | {place} if code in digits else look.found,
+        found=look.found | {place} if number in digits else look.found,
         refused=heard.overflowed,
         error="" if heard.overflowed else heard.why_not,
         seconds=look.seconds + heard.seconds,

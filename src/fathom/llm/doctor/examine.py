@@ -49,9 +49,9 @@ async def examine(
     speeds = await speed(subject, greeting)
     tell("JSON schema, tool calls, tagged text")
     schema, native, tagged = await schema_trials(subject), await native_trials(subject), await tagged_trials(subject)
+    context = await ContextProbe(subject, tell).run()
     tell("languages")
     languages = await languages_kept(subject)
-    context = await ContextProbe(subject, tell).run()
     profile = ModelProfile(
         spec=spec,
         model=first.completion.model or model.name,

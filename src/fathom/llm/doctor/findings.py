@@ -76,7 +76,7 @@ def _context(profile: ModelProfile) -> Iterator[Finding]:
         places = ", ".join(f"{place} {tokens}" for place, tokens in context.recalled.items())
         yield Finding(
             level="warn",
-            what=f"planted codes were all recalled up to {context.recall_tokens} tokens only ({places})",
+            what=f"planted facts were all recalled up to {context.recall_tokens} tokens only ({places})",
             advice="keep prompts short: use --agent guided; if only the start is lost, the server may cut silently",
         )
 

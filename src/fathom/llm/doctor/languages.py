@@ -37,7 +37,7 @@ async def languages_kept(subject: Subject) -> dict[str, bool]:
     """Per language, whether the reply came in it. A language whose request failed is left out."""
     kept: dict[str, bool] = {}
     for lang, question in QUESTIONS.items():
-        heard = await subject.ask(question, max_tokens=96)
+        heard = await subject.ask(question, max_tokens=48)
         if heard.completion is not None:
             kept[lang] = language_of(heard.content) == lang
     return kept

@@ -5,7 +5,7 @@ from fathom.llm.doctor.subject import Heard, Subject
 from fathom.llm.profile import SpeedProfile
 
 PREFILL_CHARS = 4000  # about 1,000 tokens
-WRITE_TOKENS = 96
+WRITE_TOKENS = 64
 
 
 async def speed(subject: Subject, greeting: Heard) -> SpeedProfile:

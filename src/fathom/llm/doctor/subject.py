@@ -55,7 +55,7 @@ class Heard:
 
 
 class TimedOutError(FathomError):
-    """A probe's request took longer than the examination allows."""
+    """The examination's time ran out, or one request took longer than it allows."""
 
 
 @dataclass
@@ -90,7 +90,9 @@ class Subject:
         sampling: Sampling = Sampling(),
         max_tokens: int = 64,
     ) -> Heard:
-        """Ask once, at temperature 0. Never raises for what the endpoint does."""
+        """Ask once, at temperature 0. Never raises for what the endpoint does; once the time is up asks no more."""
+        if self.seconds_left <= 0:
+            return Heard(error=TimedOutError(f"not tried: the {self.config.budget_s:g} s were up"))
         messages = [Message(role="user", content=question)] if isinstance(question, str) else list(question)
         room = max_tokens + (THINKING_TOKENS if self.thinks and max_tokens > 1 else 0)
         asked = sampling.model_copy(update={"temperature": 0.0, "max_tokens": room, "seed": self.config.seed})

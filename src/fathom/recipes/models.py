@@ -1,0 +1,87 @@
+"""Models by their specs: `embedded`, a GGUF file, `MODEL@URL` or a bare URL, `scripted:FILE`."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fathom.core.assets import Progress, quiet
+from fathom.core.config import Environment
+from fathom.core.errors import ConfigError, InputError
+from fathom.core.jsonl import read_rows
+from fathom.core.message import Message
+from fathom.llm.protocol import ChatModel
+
+SPECS = "embedded, a .gguf file, MODEL@URL, a URL, or scripted:FILE"
+
+
+def model_spec(environment: Environment, *, url: str = "", model: str = "") -> str:
+    """The spec for what was named: an endpoint and a model there, or a spec as it is; what is left open is taken from
+    the environment. With nothing named anywhere it is the embedded model."""
+    if not url and _is_spec(model):
+        return model
+    url = url or environment.model_url
+    if not url:
+        if model:
+            raise ConfigError(f"no endpoint for the model {model!r}", hint=f"Give its URL; models are {SPECS}.")
+        return "embedded"
+    named = model or (environment.model_name if url == environment.model_url else "")
+    return f"{named}@{url}"
+
+
+def open_model(
+    spec: str, environment: Environment, *, retries: bool = True, on_progress: Progress = quiet
+) -> ChatModel:
+    """The model a spec names. With `retries` failed requests to endpoints are tried again. `on_progress` hears of the
+    download of the embedded model.
+
+    Raises `ConfigError` for a spec that names nothing, `InputError` for a file that is none, `AssetFault`.
+    """
+    if spec == "embedded":
+        from fathom.llm.embedded import smollm2
+
+        return smollm2(environment.home, on_progress=on_progress)
+    if spec.startswith("scripted:"):
+        return _scripted(Path(spec.removeprefix("scripted:")))
+    name, at, url = spec.rpartition("@")
+    if _is_url(url):
+        return _endpoint(url, name if at else "", environment, retries)
+    if spec.endswith(".gguf"):
+        from fathom.llm.embedded import EmbeddedChat
+
+        return EmbeddedChat(Path(spec).expanduser())
+    raise ConfigError(f"{spec!r} names no model", hint=f"Models are {SPECS}.")
+
+
+def _is_spec(text: str) -> bool:
+    return (
+        text == "embedded" or text.startswith("scripted:") or text.endswith(".gguf") or _is_url(text.rpartition("@")[2])
+    )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # an IPv6 address without its closing bracket
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _endpoint(url: str, name: str, environment: Environment, retries: bool) -> ChatModel:
+    from fathom.llm.openai_compat import EndpointConfig, OpenAIChat
+    from fathom.llm.retry import RetryingChat
+
+    model = OpenAIChat(EndpointConfig(base_url=url, model=name, api_key=environment.api_key))
+    return RetryingChat(model) if retries else model
+
+
+def _scripted(path: Path) -> ChatModel:
+    """A file of JSON lines, each the fields of one assistant message: `{"content": "Paris"}`."""
+    from fathom.llm.scripted import ScriptedChat
+
+    replies: list[Message] = []
+    for number, row in enumerate(read_rows(path), 1):
+        try:
+            replies.append(Message.model_validate({"role": "assistant"} | row))
+        except ValueError as error:
+            reason = "; ".join(str(error).splitlines()[1:3])
+            raise InputError(path, "corrupt", f"row {number} is no message: {reason}") from None
+    return ScriptedChat(replies, name=path.stem)
