@@ -29,7 +29,7 @@ def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
         assert list(read_rows(path)) == rows
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(ROWS.filter(bool), st.dictionaries(st.text(), VALUES, max_size=3))
 def test_cut_at_any_byte(rows: list[dict[str, Any]], more: dict[str, Any]) -> None:
     """What is read back is the rows whose line end survived, and the next row follows them."""

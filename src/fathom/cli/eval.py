@@ -98,6 +98,7 @@ class _Display:
         gold = task.answers[0][:50] if task.answers else ""
         self._console.print(
             f"[dim]{done:>4}/{total} {record.measures.seconds:6.1f}s[/] [{colour}]{grade.label:<9}[/] "
-            f"{escape(task.question[:70])} -> {escape(said)} [dim]({escape(gold)})[/]"
+            f"{escape(task.question[:70])} -> {escape(said)} [dim]({escape(gold)})[/]",
+            soft_wrap=True,
         )
         self._status.update(f"{done} of {total}, {self._right / self._seen:.1%} right in this call")

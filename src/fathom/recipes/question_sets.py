@@ -1,7 +1,9 @@
 """Question sets and the corpora they are about, by benchmark name or from files of the same shape."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from fathom.core.assets import Progress, quiet
 from fathom.core.errors import ConfigError
@@ -12,7 +14,16 @@ from fathom.evals.protocol import QuestionSet
 from fathom.evals.questions import read_questions
 from fathom.recipes.corpora import CorpusSources, add_corpus, corpus_folder, ensure_corpus, exists
 
-BENCHMARKS = {twowiki.NAME: twowiki}
+
+class Benchmark(NamedTuple):
+    """A published question set: its questions and the file of its corpus, both from the folder of data sets."""
+
+    questions: Callable[[Path], QuestionSet]
+    corpus: Callable[[Path], Path]
+    corpus_licence: str
+
+
+BENCHMARKS = {twowiki.NAME: Benchmark(twowiki.questions, twowiki.corpus, twowiki.CORPUS_LICENCE)}
 
 
 def load_questions(name: str, data: Path | None, file: Path | None = None) -> QuestionSet:
@@ -35,7 +46,7 @@ def open_benchmark_corpus(name: str, data: Path | None, home: Path, on_progress:
     if exists(corpus_folder(name, home)):
         return ensure_corpus(name, home)
     benchmark = BENCHMARKS[name]
-    sources = CorpusSources(paths=(benchmark.corpus(_existing(name, data)),), licence=benchmark.CORPUS_LICENCE)
+    sources = CorpusSources(paths=(benchmark.corpus(_existing(name, data)),), licence=benchmark.corpus_licence)
     return add_corpus(name, home, sources, on_progress).snapshot
 
 
