@@ -107,3 +107,8 @@ class Environment(Frozen):
 def child_environment(**changes: str) -> dict[str, str]:
     """This process's environment with `changes`, for a program started by fathom."""
     return {**os.environ, **changes}
+
+
+def native_default(name: str, value: str) -> None:
+    """Set what a native library reads from the environment when it is loaded, unless the user has set it."""
+    os.environ.setdefault(name, value)

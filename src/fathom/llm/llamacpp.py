@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fathom.core.config import native_default
 from fathom.core.errors import InputError, ModelFault, ModelRequestError
 from fathom.llm.chat_api import error_of
 
@@ -109,6 +110,9 @@ class Engine:
 def _start(
     path: Path, key: str, context_tokens: int, slots: int, threads: int, loras: Sequence[tuple[Path, float]]
 ) -> Any:
+    # Threads wait for each other hundreds of times a token, by default spinning for milliseconds: two threads on two
+    # busy cores then took 30 s for what takes 5 s with a short spin (or with one thread).
+    native_default("GOMP_SPINCOUNT", "1000")
     import xllamacpp
 
     params = xllamacpp.CommonParams()
