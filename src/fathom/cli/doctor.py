@@ -2,9 +2,14 @@
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fathom.llm.profile import ModelProfile
 
 EXIT_CODES = {"usable": 0, "limited": 3, "unusable": 4}
 _MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
@@ -29,7 +34,7 @@ def doctor(
     from fathom.core.errors import ConfigError
     from fathom.llm.doctor.examine import examine
     from fathom.llm.doctor.subject import DoctorConfig
-    from fathom.llm.profile import ModelProfile, save_profile
+    from fathom.llm.profile import save_profile
     from fathom.recipes.models import model_spec, open_model
 
     if embedded and (url or model):
@@ -38,7 +43,7 @@ def doctor(
     spec = "embedded" if embedded else model_spec(environment, url=url, model=model)
     config = DoctorConfig(max_context_tokens=max_context, budget_tokens=tokens, budget_s=seconds)
 
-    async def run() -> ModelProfile:
+    async def run() -> "ModelProfile":
         with LiveView() as view:
             view.waiting(f"opening {spec}")
             # Retries would hide what a probe is there to see.
@@ -49,23 +54,29 @@ def doctor(
                 await opened.close()
 
     profile = asyncio.run(run())
-    path = save_profile(environment.home, profile)
+    # An endpoint that happens to be down keeps the profile it has.
+    path = save_profile(environment.home, profile) if profile.reached else None
     if json_:
-        document = profile.model_dump(mode="json") | {"verdict": profile.verdict, "profile": str(path)}
-        typer.echo(_json(document))
+        _print_json(profile, path)
     else:
-        typer.echo(f"{profile.model or spec}: {profile.verdict}")
-        for finding in profile.findings:
-            typer.echo(f"  {_MARKS[finding.level]}  {finding.what}")
-            if finding.advice:
-                typer.echo(f"        {finding.advice}")
-        spent = f"{profile.calls} requests, {profile.tokens} tokens, {profile.seconds:g} s"
-        typer.echo(f"{spent}; profile: {path}", err=True)
+        _print_findings(profile, path)
     sys.stdout.flush()
     raise typer.Exit(EXIT_CODES[profile.verdict])
 
 
-def _json(document: dict[str, object]) -> str:
+def _print_findings(profile: "ModelProfile", path: "Path | None") -> None:
+    typer.echo(f"{profile.model or profile.spec}: {profile.verdict}")
+    for finding in profile.findings:
+        typer.echo(f"  {_MARKS[finding.level]}  {finding.what}")
+        if finding.advice:
+            typer.echo(f"        {finding.advice}")
+    kept = f"; profile: {path}" if path else ""
+    typer.echo(f"{profile.calls} requests, {profile.tokens} tokens, {profile.seconds:g} s{kept}", err=True)
+
+
+def _print_json(profile: "ModelProfile", path: "Path | None") -> None:
     import json
 
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    document = profile.model_dump(mode="json")
+    document |= {"verdict": profile.verdict, "profile": str(path) if path else None}
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -58,6 +58,9 @@ class ModelProfile(Frozen):
 
     spec: str
     model: str = ""
+    reached: bool = Field(
+        default=True, description="whether the model gave any reply; without one nothing was measured"
+    )
     measured_at: str
     fathom: str = ""
     context: ContextProfile = ContextProfile()

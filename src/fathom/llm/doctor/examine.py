@@ -38,6 +38,7 @@ async def examine(
         return ModelProfile(
             spec=spec,
             model=model.name,
+            reached=False,
             measured_at=utc_now(),
             fathom=__version__,
             findings=contact_findings(first),
