@@ -166,6 +166,24 @@ def add_documents(
         base.close()
 
 
+def add_vectors(
+    folder: Path,
+    dense: DenseConfig,
+    on_progress: Progress = quiet,
+    *,
+    mode: Mode = "fused",
+    encoder: Encoder | None = None,
+) -> Snapshot:
+    """A new version of the corpus at `folder` with the same documents, a vector for each passage, and `mode` as what a
+    search does that is not told. Vectors of the same encoder that are there already are kept."""
+    base = Snapshot.open(folder)
+    config = base.manifest.config.model_copy(update={"dense": dense, "mode": mode})
+    try:
+        return _build(folder, base.name, (), config, on_progress, (), encoder, base)
+    finally:
+        base.close()
+
+
 def _build(
     folder: Path,
     name: str,
@@ -250,7 +268,7 @@ def _write_dense(
 ) -> None:
     cache = VectorCache(_cache_path(path.parent.parent, config), encoder.dim)
     try:
-        if base is not None:
+        if base is not None and base.manifest.encoder == config.encoder.fingerprint:
             index, block = DenseIndex(base.folder / _VECTORS), 1000
             texts = [passage_text(title, text) for _, title, text in base.passages()]
             for start in range(0, len(texts), block):

@@ -10,7 +10,7 @@ from fathom.corpus.dense import DenseConfig, DenseIndex, VectorCache, write_vect
 from fathom.corpus.document import Document
 from fathom.corpus.encoders import EncoderConfig, FakeEncoder
 from fathom.corpus.fusion import fuse
-from fathom.corpus.snapshot import add_documents, build_snapshot
+from fathom.corpus.snapshot import add_documents, add_vectors, build_snapshot
 from fathom.corpus.versions import CorpusConfig
 
 ENCODER = EncoderConfig(kind="endpoint", url="http://fake/v1", model="fake")
@@ -88,6 +88,19 @@ def test_growing_encodes_only_what_is_new(tmp_path: Path) -> None:
     changed = PAGES[3].model_copy(update={"text": "Something else."})
     add_documents(tmp_path / "c", [*PAGES[35:], changed], encoder=encoder)
     assert encoder.encoded == 40 + 10 + 1
+
+
+def test_vectors_can_be_added_to_a_corpus_that_has_none(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+    assert CONFIG.dense is not None
+    build_snapshot(tmp_path / "c", "pages", PAGES)
+    with_vectors = add_vectors(tmp_path / "c", CONFIG.dense, encoder=encoder)
+    built = build_snapshot(tmp_path / "d", "pages", PAGES, CONFIG, encoder=encoder)
+    assert with_vectors.manifest.version == built.manifest.version
+    assert with_vectors.search("page 7") == built.search("page 7") == built.search("page 7", mode="fused")
+    again = add_vectors(tmp_path / "c", CONFIG.dense, mode="lexical", encoder=encoder)
+    assert encoder.encoded == 2 * len(PAGES) + 3
+    assert again.search("page 7") == built.search("page 7", mode="lexical")
 
 
 def test_a_build_that_died_goes_on_where_it_was(tmp_path: Path) -> None:

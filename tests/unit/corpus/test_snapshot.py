@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_nothing_to_build_from_is_an_error_and_leaves_what_was_there(tmp_path: P
         build_snapshot(tmp_path / "c", "cities", [])
     assert Snapshot.open(tmp_path / "c").hash == before.hash
     assert not (tmp_path / "c" / ".building").exists()
+
+
+def test_threads_may_share_a_snapshot(tmp_path: Path) -> None:
+    pages = [Document(url=f"u/{n}", title=f"Page {n}", text=f"w{n % 7} w{n % 11} w{n % 13}") for n in range(200)]
+    snapshot = build_snapshot(tmp_path / "c", "pages", pages)
+    queries = [f"w{n % 13} w{n % 5} page {n}" for n in range(300)]
+    expected = [snapshot.search(query) for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(snapshot.search, queries)) == expected
+        assert list(pool.map(lambda page: snapshot.get(page.url), pages)) == pages
 
 
 def test_no_corpus_is_one_clear_error(tmp_path: Path) -> None:
