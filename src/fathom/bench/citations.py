@@ -2,7 +2,9 @@
 
 Sentences of Wikipedia passages are taken as they are or lightly changed (true), or with one error put in (false), each
 citing its passage, with two other passages beside it as evidence. The errors are made by rules of their own, which
-share no code with the check. "Exchanged" errors, which no check of words can see for certain, have no goal.
+share no code with the check. Two things have no goal: "exchanged" errors, where a passage has both values, which no
+check of words can see for certain; and "triple", facts of the questions put into a sentence of their own ("The director
+of X is Y."), true and with another's value, which shows what a page does not say in so many words.
 """
 
 import json
@@ -11,7 +13,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fathom.bench.harness import BenchOptions, Figure
 from fathom.core.errors import ConfigError
@@ -59,27 +61,44 @@ def run(options: BenchOptions) -> dict[str, Figure]:
     rng = stream(20261122, "bench", "citations")
     passages = list(_passages(json.loads((options.shared_data / "twowiki" / "corpus.json").read_text("utf-8"))))
     names = sorted({name for passage in passages for name in _NAME.findall(passage.text)})
-    chosen = rng.sample(passages, 250 if options.quick else 2000)
+    chosen = rng.sample(passages, min(len(passages), 250 if options.quick else 2000))
     flagged: Counter[str] = Counter()
     tried: Counter[str] = Counter()
     began = time.perf_counter()
     for number, passage in enumerate(chosen, 1):
         evidence = [_evidence(at, p) for at, p in enumerate([passage, *rng.sample(passages, 2)], 1)]
-        for kind, sentence in _cases(passage, names, rng):
-            cited = f"{sentence} [E{2 if kind == 'wrong_source' else 1}]"
-            verdicts = {checked.verdict for checked in check_answer(cited, evidence).sentences}
-            tried[kind] += 1
-            flagged[kind] += not verdicts <= {"supported", "no_claim"}
+        _count(list(_cases(passage, names, rng)), evidence, tried, flagged)
         if number % 100 == 0:
             options.progress(f"{number} of {len(chosen)} passages, {tried.total()} sentences")
+    facts = _facts(json.loads((options.shared_data / "twowiki" / "questions_dev.json").read_text("utf-8")))
+    by_title = {passage.title: passage for passage in passages}
+    subjects = sorted({subject for subject, _, _ in facts if subject in by_title})
+    for subject in rng.sample(subjects, min(len(subjects), 150 if options.quick else len(subjects))):
+        cases = list(_triples(subject, facts, by_title[subject], rng))
+        _count(cases, [_evidence(1, by_title[subject])], tried, flagged)
     seconds = time.perf_counter() - began
     return _figures(tried, flagged, seconds)
 
 
+def _count(
+    cases: Sequence[tuple[str, str]], evidence: Sequence[Evidence], tried: Counter[str], flagged: Counter[str]
+) -> None:
+    """Check the (kind, sentence) `cases` as the paragraphs of one answer, each citing the first piece of evidence."""
+    paragraphs = [f"{text} [E{2 if kind == 'wrong_source' else 1}]\n\n" for kind, text in cases]
+    sentences = check_answer("".join(paragraphs), evidence).sentences
+    start = 0
+    for (kind, _), paragraph in zip(cases, paragraphs, strict=True):
+        end = start + len(paragraph)
+        verdicts = {sentence.verdict for sentence in sentences if start <= sentence.start < end}
+        tried[kind] += 1
+        flagged[kind] += not verdicts <= {"supported", "no_claim"}
+        start = end
+
+
 def _figures(tried: Counter[str], flagged: Counter[str], seconds: float) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
-    for kind in (*TRUE, *FALSE, "wrong_source"):
-        name = "false_alarm" if kind in TRUE else "detected"
+    for kind in (*TRUE, *FALSE, "wrong_source", "triple", "triple_swapped"):
+        name = "false_alarm" if kind in TRUE or kind == "triple" else "detected"
         figures[f"{name}_{kind}"] = round(flagged[kind] / max(1, tried[kind]), 4)
         figures[f"n_{kind}"] = tried[kind]
     asked = ("number", "date", "name", "quote")
@@ -98,6 +117,23 @@ def _passages(rows: list[dict[str, str]]) -> Iterator[Passage]:
         sentences = tuple(s for s in _SENTENCE.split(row["text"]) if 40 <= len(s) <= 400 and s[-1] in ".!")
         if sentences:
             yield Passage(row["title"], row["text"], sentences)
+
+
+Fact = tuple[str, str, str]
+
+
+def _facts(questions: list[dict[str, Any]]) -> list[Fact]:
+    """The (subject, relation, value) facts behind the questions, each once."""
+    return sorted({(fact[0], fact[1], fact[2]) for question in questions for fact in question["evidence"]})
+
+
+def _triples(subject: str, facts: Sequence[Fact], passage: Passage, rng: random.Random) -> Iterator[tuple[str, str]]:
+    """(kind, sentence): each fact about `subject`, then the same with the value that another subject has."""
+    for relation, value in ((fact[1], fact[2]) for fact in facts if fact[0] == subject):
+        yield "triple", f"The {relation} of {subject} is {value}."
+        others = [o for _, r, o in facts if r == relation and o != value and o not in passage.text]
+        if others:
+            yield "triple_swapped", f"The {relation} of {subject} is {rng.choice(others)}."
 
 
 def _evidence(number: int, passage: Passage) -> Evidence:

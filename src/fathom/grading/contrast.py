@@ -174,7 +174,7 @@ def _rank(claim: Claim, readings: Sequence[Reading]) -> list[str]:
 
 _PARTICIPLES = frozenset("born written won sung led built made held taken sold lost shot set drawn".split())
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-_NAMES = r"[A-Z][\w'-]*(?:[ ,]+(?:(?:and|of|de|von) )?[A-Z][\w'-]*){0,9}"
+_NAMES = r"[A-Z][\w'-]{0,40}(?:[ ,]+(?:(?:and|of|de|von) )?[A-Z][\w'-]{0,40}){0,9}"
 _HEAD = re.compile(
     rf"\b([a-z]{{3,}})(?: [^A-Z\s]*\d\S*| (?:{_MONTH})\b,?){{0,3}} (by|in|to|from|at|into) (?:the )?({_NAMES})"
 )
@@ -204,7 +204,7 @@ def _heads(text: str) -> list[tuple[tuple[str, str], str]]:
     ]
 
 
-_SUBJECT = re.compile(r"([A-Z][\w'-]*(?: (?:(?:of|de|von) )?[A-Z][\w'-]*){0,4}) ([a-z]{3,})\b")
+_SUBJECT = re.compile(r"([A-Z][\w'-]{0,40}(?: (?:(?:of|de|von) )?[A-Z][\w'-]{0,40}){0,4}) ([a-z]{3,})\b")
 
 
 def _subjects(claim: Claim, readings: Sequence[Reading]) -> list[str]:

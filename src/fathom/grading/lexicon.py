@@ -210,14 +210,16 @@ FORMS: dict[str, str] = {
         "won win wins winner winning",
         "began begin begun beginning",
         "song single track",
-        "found founded founder founds establish established",
+        "found founded founder founds establish established inception",
         "built build building",
-        "children child son daughter sons daughters",
-        "sang sing sung singer",
+        "child children son daughter sons daughters parent parents father mother",
+        "publish published publication release released releases premiered",
+        "study studied studies student educated education graduated graduate attended",
+        "compose composed composer music musical",
+        "sing sang sung singer perform performer performed performs recorded artist",
         "led lead leads leader",
         "became become becomes",
         "location located situated lies lie",
-        "country nation nationality",
     )
     for word in group.split()
 }
@@ -266,3 +268,10 @@ HAN_STOPWORDS = frozenset(
 
 # A page that gives a person's years as "(... - ...)" says born and died with it.
 LIFE_TERMS = {"born": ("出生", "生于", "诞生"), "died": ("去世", "逝世", "死于", "病逝", "卒于")}
+
+# Words that say what kind of thing a value is: a page that gives the value need not name its kind ("an American film"
+# for "the country of origin is American").
+KINDS = frozenset(
+    "country nation citizenship nationality origin date year place city town location name title type kind category "
+    "occupation profession genre".split()
+)

@@ -15,7 +15,7 @@ from fathom.grading.quantities import Quantity, quantities
 from fathom.grading.sentences import split_plain
 from fathom.grading.text import fold, language, plain, scripts
 
-_CAPITALISED = re.compile(r"[A-Z][\w-]*(?: (?:(?:of|the|and|for) )?[A-Z][\w-]*){1,7}")
+_CAPITALISED = re.compile(r"[A-Z][\w-]{0,40}(?: (?:(?:of|the|and|for) )?[A-Z][\w-]{0,40}){1,7}")
 _TWO_CAPITALS = re.compile(r"(?=\b([A-Z][\w'-]{1,40} [A-Z][\w'-]{1,40}))")
 
 

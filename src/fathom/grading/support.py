@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from fathom.grading.claims import Claim, Item
 from fathom.grading.contrast import contrasts
+from fathom.grading.lexicon import KINDS
 from fathom.grading.sources import Reading, Source, holds_name
 from fathom.grading.text import fold
 
@@ -49,7 +50,7 @@ def weigh(claim: Claim, sources: Sequence[Source], known: Sequence[Source] = ())
     picks = _pick(claim, sources, missing)
     problems = [_missing(item, sources, where) for item in missing]
     found = len(comparable) - len(missing)
-    covered, total, absent = _coverage(claim, sources, picks)
+    covered, total, absent = _coverage(claim, sources, picks, given=found > 0)
     notes: list[str] = []
     if all(source.lang != claim.lang for source in sources) and covered < total * COVERAGE_WITH_ITEMS:
         # Words of different languages cannot be compared, and one figure alone may be there by chance.
@@ -96,13 +97,17 @@ def _weight(features: set[str]) -> int:
 
 
 def _coverage(
-    claim: Claim, sources: Sequence[Source], picks: Sequence[tuple[int, Reading]]
+    claim: Claim, sources: Sequence[Source], picks: Sequence[tuple[int, Reading]], *, given: bool
 ) -> tuple[int, int, list[str]]:
-    """(words found in the picked spans and their titles, all words, those not found)."""
+    """(words found in the picked spans and their titles, all words, those not found). Where a value is `given`, words
+    for its kind that the page does not have are not counted."""
     readings = [reading for _, reading in picks] + [source.title for source in sources]
     absent = [word for stem, word in claim.words.items() if not any(reading.has_word(stem) for reading in readings)]
     absent += [term for term in claim.terms if not any(reading.has_term(term) for reading in readings)]
-    total = len(claim.words) + len(claim.terms)
+    if given:
+        absent = [word for word in absent if word not in KINDS]
+    total = len(absent) + sum(any(reading.has_word(stem) for reading in readings) for stem in claim.words)
+    total += sum(any(reading.has_term(term) for reading in readings) for term in claim.terms)
     return total - len(absent), total, absent
 
 

@@ -27,6 +27,8 @@ LATIN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 def plain(text: str) -> str:
     """`text` without compatibility forms, odd quotes and lone surrogates; blanks are single. Case is kept."""
+    if text.isascii():
+        return _BLANKS.sub(" ", text.replace("`", "'")).strip()
     text = _SURROGATES.sub("\ufffd", text)
     normal = unicodedata.normalize("NFKC", text.translate(_QUOTES))
     return _BLANKS.sub(" ", normal.translate(_QUOTES)).strip()
@@ -39,7 +41,8 @@ def without_emphasis(text: str) -> str:
 
 def fold(text: str) -> str:
     """`plain` in lower case and without accents, for comparing."""
-    return fold_letters(plain(text))
+    spelt = plain(text)
+    return spelt.lower() if spelt.isascii() else fold_letters(spelt)
 
 
 def scripts(text: str) -> frozenset[str]:
