@@ -66,7 +66,8 @@ def run(options: BenchOptions) -> dict[str, Figure]:
     tried: Counter[str] = Counter()
     began = time.perf_counter()
     for number, passage in enumerate(chosen, 1):
-        evidence = [_evidence(at, p) for at, p in enumerate([passage, *rng.sample(passages, 2)], 1)]
+        others = [other for other in rng.sample(passages, 3) if other != passage][:2]
+        evidence = [_evidence(at, p) for at, p in enumerate([passage, *others], 1)]
         _count(list(_cases(passage, names, rng)), evidence, tried, flagged)
         if number % 100 == 0:
             options.progress(f"{number} of {len(chosen)} passages, {tried.total()} sentences")

@@ -1,14 +1,15 @@
 import json
 from pathlib import Path
 
+from tests.reports import DANUBE, HEDWIG
+
 from fathom.bench import citations
 from fathom.bench.harness import BenchOptions
-from tests.reports import DANUBE, HEDWIG
 
 PASSAGES = {
     "Hedwig of Altena": HEDWIG,
     "Danube": DANUBE,
-    "Inger Holt": "Inger Holt (born 19 August 1921) was a film director from Odense. She made The Glass Harbour in 1962.",
+    "Inger Holt": "Inger Holt (born 19 August 1921) was a director from Odense. She made The Glass Harbour in 1962.",
 }
 
 
