@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from fathom.grading.citation import CheckedSentence, Verdict
 from fathom.grading.report import Excerpt, Report, SourceEntry
-from fathom.grading.report_markdown import bare, run_rows, share_text, stop_text, web_address, without_reserved
+from fathom.grading.report_markdown import (
+    bare,
+    reasons_text,
+    run_rows,
+    share_text,
+    stop_text,
+    web_address,
+    without_reserved,
+)
 from fathom.grading.text import language
 
 if TYPE_CHECKING:
@@ -137,7 +145,7 @@ def _replaced(report: Report, token: "Token") -> "Iterator[Token]":
 
 def _pill(report: Report, index: int) -> str:
     verdict = report.answer.sentences[index].verdict
-    reasons = escape("; ".join(report.answer.sentences[index].reasons))
+    reasons = escape(reasons_text(report, report.answer.sentences[index].reasons))
     return f' <a class="pill {verdict}" href="#sentence-{index + 1}" title="{reasons}">{_LABELS[verdict]}</a>'
 
 
@@ -209,7 +217,7 @@ def _check(report: Report, index: int, sentence: CheckedSentence) -> str:
     if cited:
         found = ", found by code" if sentence.attributed else ""
         told.append(f"source{'s' if len(cited) > 1 else ''} {', '.join(map(str, cited))}{found}")
-    told.extend(sentence.reasons)
+    told.extend(filter(None, [reasons_text(report, sentence.reasons)]))
     reasons = f'<span class="reasons">{_text("; ".join(told))}</span>'
     return (
         f'<li id="sentence-{index + 1}"><span class="dot {sentence.verdict}"></span>'

@@ -1,6 +1,7 @@
 """A report as Markdown. What the model or a page wrote can form no HTML, no image and no link: those are escaped."""
 
 import re
+from collections.abc import Iterable
 
 from fathom.core.budget import Budget
 from fathom.core.trajectory import StopReason
@@ -85,6 +86,19 @@ def web_address(url: str) -> str | None:
     return encoded if _WEB.match(encoded) else None
 
 
+def reasons_text(report: Report, reasons: Iterable[str]) -> str:
+    """`reasons` for a reader, who knows sources by their numbers: evidence ids become those, or the page's title where
+    the answer does not cite the page."""
+    numbers = report.number_of
+    titles = {item.id: item.title or item.url for item in report.evidence}
+
+    def name(match: re.Match[str]) -> str:
+        identity = match.group()
+        return f"source {numbers[identity]}" if identity in numbers else titles.get(identity, identity)
+
+    return "; ".join(re.sub(r"\bE\d+\b", name, reason) for reason in reasons)
+
+
 def bare(sentence: str) -> str:
     """A sentence of the answer without its markers and emphasis."""
     return re.sub(r"\s+(?=[.,;:!?]|$)", "", without_emphasis(MARKER.sub("", sentence))).strip(" |")
@@ -142,7 +156,7 @@ def _source(source: SourceEntry) -> str:
 
 def _problems(report: Report) -> list[str]:
     return [
-        f"{_escape(bare(sentence.text))} ({sentence.verdict.replace('_', ' ')}: {_escape('; '.join(sentence.reasons))})"
+        f"{_escape(bare(sentence.text))} ({sentence.verdict.replace('_', ' ')}: {_escape(reasons_text(report, sentence.reasons))})"
         for sentence in report.answer.sentences
         if sentence.verdict not in ("supported", "no_claim")
     ]

@@ -77,7 +77,7 @@ def test_share_and_run_are_told() -> None:
     text = render_markdown(report())
     assert "2 of 4 sentences that claim something are borne out by the sources (50%)." in text
     assert "| Model calls | 3 |" in text
-    assert "number 2,580 not in E2" in text
+    assert "number 2,580 not in source 2" in text
 
 
 def test_html_stands_alone_and_runs_nothing() -> None:
