@@ -57,6 +57,7 @@ def _allow_cpu(seconds: int) -> None:
 
 
 def write_frame(pipe: BinaryIO, value: Any) -> None:
+    """Send `value`, which is plain JSON."""
     body = json.dumps(value).encode("ascii")
     pipe.write(struct.pack(">I", len(body)) + body)
     pipe.flush()

@@ -52,6 +52,7 @@ def read_html(source: Source, stream: Stream) -> Iterator[Document]:
 
 
 def html_job(html: str, depth: int) -> Job:
+    """The job that makes text and links of a page; for `depth` see `ReadOptions.html_depth`."""
     return Job("html_text:extract", {"html": html, "depth": depth})
 
 

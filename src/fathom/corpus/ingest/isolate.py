@@ -2,8 +2,8 @@
 
 Third-party parsers of PDF, Office, HTML and wikitext can be made to run for hours, to eat all memory or to crash. Here
 they run in child processes with a limit of CPU seconds per job and of memory; whatever happens to a child, the parent
-gets an outcome. A child that died after it had served others is not blamed on the job: that is tried again in a new
-one, so that an outcome does not depend on the jobs before.
+gets an outcome. A crash or lack of memory in a child that had served others may be their fault: the job is tried again
+in a new one, so that its outcome does not depend on the jobs before.
 """
 
 import json
@@ -66,7 +66,7 @@ class Parsers:
             if child is None:
                 child = _Child(self._options)
             outcome = child.call(job)
-            if child.dead and child.served > 1 and not child.timed_out:
+            if child.exhausted and child.served > 1:
                 child = _Child(self._options)
                 outcome = child.call(job)
         finally:
@@ -133,7 +133,7 @@ class _Child:
         )
         self._held = bytearray()
         self.served = 0
-        self.dead = self.timed_out = False
+        self.dead = self.timed_out = self.exhausted = False
 
     def call(self, job: Job) -> Outcome:
         self.served += 1
@@ -198,13 +198,14 @@ class _Child:
                 self.timed_out = True
         code = self._process.returncode
         self.kill()
-        if self.timed_out or code == -signal.SIGXCPU:
-            self.timed_out = True
+        self.exhausted = not self.timed_out and code != -signal.SIGXCPU
+        if not self.exhausted:
             return "oversized", f"parsing took more than {cpu_s} s of CPU and was stopped", None
         name = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
         return "corrupt", f"its parser crashed ({name})", None
 
     def _verdict(self, died: str) -> tuple[InputError.Kind, str, int | None]:
         if died.startswith("MemoryError"):
+            self.exhausted = True
             return "oversized", f"parsing needed more than {self._memory_bytes} bytes of memory", None
         return "corrupt", f"its parser failed ({died})", None

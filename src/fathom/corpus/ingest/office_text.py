@@ -4,8 +4,10 @@ The archive's own list is checked before anything is unpacked: number of members
 reader gives no more bytes of a member than the list promised, so a list that lies gains nothing.
 """
 
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,26 @@ def extract(
                 if total > limit:
                     raise InputError("", "oversized", f"text over {limit} characters; the begin was kept")
             yield part
-    except (KeyError, ValueError, LookupError, AttributeError, TypeError, OSError, SyntaxError) as error:
-        # lxml's and ElementTree's syntax errors are SyntaxErrors; the rest is how these libraries meet missing parts.
+    except _failures(kind) as error:
         raise InputError("", "corrupt", f"not a whole {kind} file ({type(error).__name__}: {error})"[:300]) from None
+
+
+def _failures(kind: str) -> tuple[type[Exception], ...]:
+    """How the libraries meet damage: bad archives and XML (syntax errors), and parts that are not there."""
+    parts = (AttributeError, LookupError, TypeError, ValueError, AssertionError, SyntaxError)
+    archive = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
+    if kind == "docx":
+        from docx.exceptions import PythonDocxError
+        from docx.opc.exceptions import OpcError
+
+        return (*parts, *archive, PythonDocxError, OpcError)
+    if kind == "pptx":
+        from pptx.exc import PythonPptxError
+
+        return (*parts, *archive, PythonPptxError)
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    return (*parts, *archive, InvalidFileException)
 
 
 def _check(path: str, members: int, total_bytes: int, ratio: int, free_bytes: int) -> str:

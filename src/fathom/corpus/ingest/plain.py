@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from fathom.corpus.document import Document
+from fathom.corpus.ingest.detect import suffix
 from fathom.corpus.ingest.source import Source, mend
 from fathom.corpus.ingest.unpack import Stream
 
@@ -70,7 +71,7 @@ def read_plain(source: Source, stream: Stream) -> Iterator[Document]:
     data, failure = stream.head(source.options.document_bytes)
     text = decode(data)
     if text.strip():
-        heading = _HEADING.search(text[:_TITLE_SEARCH_CHARS]) if is_markdown(source.name) else None
+        heading = _HEADING.search(text[:_TITLE_SEARCH_CHARS]) if _is_markdown(source.name) else None
         title = heading.group(1).strip() if heading else PurePosixPath(source.name).stem
         yield Document(url=source.address(), title=title, text=text, source=source.name)
     if failure:
@@ -79,5 +80,5 @@ def read_plain(source: Source, stream: Stream) -> Iterator[Document]:
         raise source.error("empty", "there is no text in it")
 
 
-def is_markdown(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in (".md", ".markdown")
+def _is_markdown(name: str) -> bool:
+    return suffix(name) in (".md", ".markdown")

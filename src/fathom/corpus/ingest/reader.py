@@ -61,13 +61,18 @@ def read_documents(path: Path, *, on_problem: OnProblem, options: ReadOptions = 
 
 
 def _kept(source: Source, on_problem: OnProblem) -> Iterator[Document]:
-    """The documents of one file, then its problem."""
+    """The documents of one file, then its problem. A file that gives no document has always one."""
     last: InputError | None = None
+    none = True
     try:
-        yield from _read(source)
+        for document in _read(source):
+            none = False
+            yield document
     except InputError as error:
         last = error
     problem = source.verdict(last)
+    if problem is None and none:
+        problem = source.error("empty", "there is no document in it")
     if problem is not None:
         on_problem(problem)
 

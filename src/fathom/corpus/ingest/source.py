@@ -35,7 +35,8 @@ class Source:
         return self.path.parents[self.name.count("/")]
 
     def error(self, kind: InputError.Kind, reason: str, offset: int | None = None, hint: str = "") -> InputError:
-        return InputError(self.path, kind, reason, offset=offset, hint=hint)
+        """An error about this file, in one line whatever a parser put into `reason`."""
+        return InputError(self.path, kind, " ".join(reason.split()), offset=offset, hint=hint)
 
     def skip(self, error: InputError) -> None:
         """Count a record that is left out; the file's one problem names the first."""
