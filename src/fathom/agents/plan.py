@@ -15,6 +15,7 @@ from fathom.core.text import fold, terms
 
 Combine = Literal["last", "same", "earlier", "later"]
 MAX_LOOKUPS = 4
+_COMPARED = "born birth die death released founded country from"
 
 
 class Plan(Frozen):
@@ -90,7 +91,8 @@ def usable(plan: Plan, question: str) -> bool:
     loose = [index for index in range(1, len(lookups) + 1) if index not in used]
     if len(loose) != (1 if plan.combine == "last" else 2):
         return False
-    known = set(terms(question)) | {"born", "birth", "die", "death", "release", "released", "country", "film"}
+    # A comparison may ask for dates and countries in words of its own; a chain says what the question says.
+    known = set(terms(question)) | (set() if plan.combine == "last" else set(terms(_COMPARED)))
     said = {term for lookup in lookups for term in terms(re.sub(r"#\d", "", lookup))}
     names = {term for name in re.findall(r"(?<!^)\b[A-Z][\w’'\-]+", question) for term in terms(name)}
     return said <= known and names <= said

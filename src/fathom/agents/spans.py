@@ -7,10 +7,11 @@ how near they stand to words that state the relation asked for ("born", "directe
 
 import math
 import re
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from fathom.agents.nations import country_of
-from fathom.core.text import fold, terms
+from fathom.core.text import STOPWORDS, fold, terms
 
 Kind = Literal["date", "number", "name", "any", "prose"]
 
@@ -138,7 +139,7 @@ def candidates(text: str, kind: Kind, *, question: str, most: int = 24, margin: 
 def _distance(span: _Span, text: str, question: str) -> float:
     """How far `span` is from a statement of what is asked: characters to the nearest cue, spans before a cue and plain
     years counting as farther, places said to be "in" as nearer."""
-    cues = [match for cue in _CUES if cue.asked.search(question) for match in cue.stated.finditer(text)]
+    cues = [match for stated in _stated(question) for match in stated.finditer(text)]
     far = 400.0
     for match in cues:
         gap = span.start - match.end() if span.start >= match.end() else 1.5 * (match.start() - span.start) + 15
@@ -153,6 +154,18 @@ def _distance(span: _Span, text: str, question: str) -> float:
         far += 20 if span.text.isdigit() and not re.search(r"\brelease", question) else 0
         far += _life_order(span, text, question)
     return far
+
+
+@lru_cache(maxsize=256)
+def _stated(question: str) -> tuple[re.Pattern[str], ...]:
+    """How a text would state what is asked: by the table, else by the question's own longer lower-case words, with "by"
+    behind them where there is one ("discoverer": "discovered by")."""
+    known = tuple(cue.stated for cue in _CUES if cue.asked.search(question))
+    if known:
+        return known
+    words = [word for word in re.findall(r"\b[a-z]{5,}\b", question) if word not in STOPWORDS]
+    stems = [re.escape(word[: max(4, len(word) - 3)]) for word in words]
+    return tuple(re.compile(rf"\b{stem}\w*(?:(?: \w+){{0,2}} by\b)?", re.IGNORECASE) for stem in stems)
 
 
 def _life_order(span: _Span, text: str, question: str) -> float:
