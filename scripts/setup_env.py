@@ -51,7 +51,7 @@ def install(python: str, arguments: list[str], what: str, total: int) -> int:
                 seen += 1
                 if live or seen % 20 == 0:
                     say(f"{what} {min(seen, total)} of {total}", end="\r" if live else "\n")
-            elif live and first == ["Downloading"] or line.startswith("Installing collected"):
+            elif (live and first == ["Downloading"]) or line.startswith("Installing collected"):
                 say(f"{what} {min(seen, total)} of {total}: {' '.join(line.split())[:60]}", end="\r" if live else "\n")
     if process.returncode:
         say(f"pip could not install {what}:")
