@@ -155,10 +155,10 @@ def _source(source: SourceEntry) -> str:
 
 
 def _problems(report: Report) -> list[str]:
+    rows = [s for s in report.answer.sentences if s.verdict not in ("supported", "no_claim")]
     return [
-        f"{_escape(bare(sentence.text))} ({sentence.verdict.replace('_', ' ')}: {_escape(reasons_text(report, sentence.reasons))})"
-        for sentence in report.answer.sentences
-        if sentence.verdict not in ("supported", "no_claim")
+        f"{_escape(bare(row.text))} ({row.verdict.replace('_', ' ')}: {_escape(reasons_text(report, row.reasons))})"
+        for row in rows
     ]
 
 
