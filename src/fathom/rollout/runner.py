@@ -65,7 +65,7 @@ def create(
         run_id=folder.name,
         recipe=recipe,
         question=question,
-        created=moment.isoformat(timespec="seconds"),
+        created=f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         seed=seed,
         config=config,
         config_hash=content_hash(config),

@@ -72,7 +72,7 @@ def test_the_folder_is_laid_out_before_the_first_step(tmp_path: Path) -> None:
     assert [path.name for path in made] == ["20270115-080000-aaaaaa", "20270115-080000-bbbbbb"]
     record = read_record(made[0])
     assert record.run_id == made[0].name and record.seed == SEED and record.config == {"seed": SEED}
-    assert record.commit and record.versions["python"] and record.created == "2027-01-15T08:00:00+00:00"
+    assert record.commit and record.versions["python"] and record.created == "2027-01-15T08:00:00Z"
     assert json.loads((made[0] / "config.json").read_text())["schema"] == "fathom.run/1"
     assert read_events(made[0]) == []
 
