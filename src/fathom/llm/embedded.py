@@ -85,7 +85,7 @@ class EmbeddedChat:
         """`path` is a GGUF file. Raises `InputError` where it, or an adapter, is not one."""
         for file in (path, *(lora.path for lora in config.loras)):
             check_gguf(file)
-        self._path, self._config = path, config
+        self.path, self._config = path, config
         self.name = path.stem
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="llama.cpp")
         self._engine: Engine | None = None
@@ -165,7 +165,7 @@ class EmbeddedChat:
         if self._engine is None:
             config = self._config
             self._engine = Engine(
-                self._path,
+                self.path,
                 context_tokens=config.context_tokens,
                 slots=config.slots,
                 threads=config.threads,

@@ -47,11 +47,8 @@ class OpenAIChat:
     def __init__(self, config: EndpointConfig) -> None:
         self._config = config
         self._model = config.model
+        self.name = config.model or config.base_url
         self._client: AsyncOpenAI | None = None
-
-    @property
-    def name(self) -> str:
-        return self._model or self._config.base_url
 
     async def complete(
         self,
