@@ -9,6 +9,7 @@ encoder's own and the others are those with noise: an exact scan costs the same 
 import contextlib
 import math
 import random
+import re
 import resource
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,9 +22,11 @@ from fathom.bench.harness import BenchOptions, Figure, Goal
 from fathom.bench.search_rivals import Bm25s, Engine, Fts5, Fts5Or, K, RawTantivy
 from fathom.bench.search_sets import (
     Question,
+    chinese,
     encyclopaedia,
     hostile_queries,
     known_item_queries,
+    other_script,
     part,
     twowiki,
 )
@@ -106,6 +109,7 @@ def run(options: BenchOptions) -> dict[str, Figure]:
     figures |= _repeatability(snapshot, padded, queries, stream, options.progress)
     figures |= _speed(snapshot, padded, rows, queries[:300] if options.quick else queries, options)
     figures |= _quality(options, options.shared_data, encoder)
+    figures |= _chinese(options, options.shared_data, stream)
     return figures
 
 
@@ -172,7 +176,7 @@ def _speed(
     slow = 0.05 if options.quick else 0.2
     engines += [Fathom(padded, "dense", slow), Fathom(padded, "fused", slow)]
     options.progress(f"timing {', '.join(engine.name for engine in engines)}")
-    seconds = _take_turns(engines, queries, options.progress)
+    seconds = take_turns(engines, queries, options.progress)
     for name, times in seconds.items():
         figures[f"qps_{name}"] = round(len(times) / sum(times), 1)
         figures[f"p50_ms_{name}"] = round(float(np.percentile(times, 50)) * 1000, 2)
@@ -181,7 +185,7 @@ def _speed(
     return figures
 
 
-def _take_turns(engines: Sequence[Engine], queries: Sequence[str], say: Say) -> dict[str, list[float]]:
+def take_turns(engines: Sequence[Engine], queries: Sequence[str], say: Say) -> dict[str, list[float]]:
     """Seconds of each query by engine, the best of the rounds, so that what else the machine does drops out.
 
     Blocks of queries go to one engine after the other, in rotating order."""
@@ -243,6 +247,26 @@ def _quality(options: BenchOptions, shared: Path, encoder: Encoder) -> dict[str,
     for mode in modes:
         name = f"recall_at_10_{mode}" if mode != "lexical" else "recall_at_10_lexical_same_part"
         figures[name] = _recall(Fathom(dense, mode), rows, questions)
+    return figures
+
+
+def _chinese(options: BenchOptions, shared: Path, stream: random.Random) -> dict[str, Figure]:
+    """Share of titles and of known items of zhwiki that are among the first ten, and with the query in the other
+    script. A known item is two pieces of three to six characters out of one passage."""
+    documents = chinese(shared, 300 if options.quick else None)
+    snapshot = build_snapshot(options.scratch / "zhwiki", "zhwiki", documents)
+    asked = stream.sample(documents, min(len(documents), 800))
+    titles = [(document.title, document.url) for document in asked]
+    items = []
+    for document in asked:
+        runs = re.findall(r"[\u4e00-\u9fff]{6,}", document.text)
+        pieces = [run[:6][: stream.randint(3, 6)] for run in stream.sample(runs, min(2, len(runs)))]
+        items.append((" ".join(pieces), document.url))
+    figures: dict[str, Figure] = {"zh_passages": snapshot.manifest.counts.passages}
+    for name, queries in (("titles", titles), ("items", items)):
+        for suffix, turn in (("", str), ("_other_script", other_script)):
+            found = sum(url in {hit.passage.url for hit in snapshot.search(turn(text), K)} for text, url in queries)
+            figures[f"zh_{name}_found{suffix}"] = round(found / len(queries), 4)
     return figures
 
 

@@ -5,8 +5,9 @@ import json
 import lzma
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -59,6 +60,27 @@ def twowiki(shared: Path) -> tuple[list[Document], list[Question]]:
         if support:
             questions.append(Question(row["question"], support))
     return documents, questions
+
+
+def chinese(shared: Path, most: int | None) -> list[Document]:
+    """The first so many articles of zhwiki, in simplified and traditional script as they come."""
+    with gzip.open(_existing(shared / "zhwiki" / "docs.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in islice(lines, most)]
+    return [Document(url=row["url"], title=row["title"], text=row["text"], lang="zh") for row in rows]
+
+
+def other_script(text: str) -> str:
+    """`text` in simplified characters if it has traditional ones, else in traditional ones."""
+    simplified = _converter("t2s")(text)
+    return simplified if simplified != text else _converter("s2t")(text)
+
+
+@cache
+def _converter(name: str) -> Callable[[str], str]:
+    import opencc
+
+    convert: Callable[[str], str] = opencc.OpenCC(name).convert
+    return convert
 
 
 def part(
