@@ -62,6 +62,8 @@ def weigh(claim: Claim, sources: Sequence[Source], known: Sequence[Source] = ())
         problems.append(f"{_listed(absent)} not in {where}")
     if not missing:
         problems.extend(f"{text} in {where}" for text in contrasts(claim, sources, [reading for _, reading in picks]))
+    if len(claim.items) + len(claim.words) + len(claim.terms) == 1:
+        notes.append("a value by itself: only that it occurs there was checked")
     score = (3 * found + covered) / max(1, 3 * len(claim.items) + total)
     return Support(tuple(problems), tuple(notes), tuple(picks), found + covered, round(score, 6))
 

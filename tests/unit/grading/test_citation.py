@@ -118,6 +118,14 @@ def test_a_claim_cannot_hide_behind_words_of_not_finding() -> None:
     assert only("I could not find its width, but it is 3,999 km long.").verdict == "uncited"
 
 
+def test_a_bare_value_says_how_little_was_checked() -> None:
+    sentence = only("1271 [E1]")
+    assert (sentence.verdict, sentence.reasons) == (
+        "supported",
+        ("a value by itself: only that it occurs there was checked",),
+    )
+
+
 def test_without_evidence_nothing_is_supported() -> None:
     checked = check_answer("The Danube is 2,850 km long [E1].", ())
     assert (checked.supported, checked.claims, checked.unknown_ids) == (0, 1, ("E1",))
