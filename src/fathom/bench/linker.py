@@ -34,7 +34,7 @@ GOALS: dict[str, Goal] = {
 }
 
 Pairs = set[tuple[int, int]]
-_QUICK_PAGES = 1000
+_QUICK_PAGES = 700
 
 
 def run(options: BenchOptions) -> dict[str, Figure]:
