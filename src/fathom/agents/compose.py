@@ -6,7 +6,7 @@ the id of the evidence it stands in.
 
 import re
 
-from fathom.agents.nations import country_of
+from fathom.agents.nations import countries, country_of
 from fathom.agents.plan import Plan
 from fathom.core.evidence import Evidence
 from fathom.core.model import Frozen
@@ -77,7 +77,7 @@ def decide(plan: Plan, found: list[Found]) -> Verdict | None:
         return None
     ids = tuple(dict.fromkeys(quote.evidence for item in found for quote in item.quotes))
     if plan.combine == "same":
-        return Verdict(answer="yes" if _alike(first.answer, second.answer) else "no", evidence=ids)
+        return Verdict(answer="yes" if _alike(first, second) else "no", evidence=ids)
     years = date_key(first.answer), date_key(second.answer)
     if years[0] is None or years[1] is None or len(plan.options) != 2:
         return None
@@ -110,9 +110,14 @@ def date_key(text: str) -> tuple[int, int, int] | None:
     return int(year.group(1)), month, int(day.group(1)) if day and month else 0
 
 
-def _alike(first: str, second: str) -> bool:
-    one, other = (country_of(text) or fold(text).strip(" .") for text in (first, second))
-    return one == other or (bool(terms(one)) and set(terms(one)) == set(terms(other)))
+def _alike(first: Found, second: Found) -> bool:
+    """Whether two answers are the same, countries by name or adjective; things of several countries are alike when
+    their sentences share one."""
+    one, other = (country_of(item.answer) or fold(item.answer).strip(" .") for item in (first, second))
+    if one == other or (terms(one) and set(terms(one)) == set(terms(other))):
+        return True
+    shared = [countries(" ".join(quote.text for quote in item.quotes)) for item in (first, second)]
+    return country_of(first.answer) is not None and bool(shared[0] & shared[1] & {one, other})
 
 
 def _closed(sentence: str) -> str:

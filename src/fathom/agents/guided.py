@@ -166,7 +166,7 @@ class Guided:
         text = "\n".join(item.text for item in spans)
         margin = self._config.margin
         found = candidates(text, kind, question=lookup, most=most, margin=margin)
-        return found or candidates(text, "any", question=lookup, most=most, margin=margin)
+        return found if found or kind == "name" else candidates(text, "any", question=lookup, most=most, margin=margin)
 
     def _reading(self, lookup: str, spans: list[Evidence]) -> NewSegment:
         assert self._progress is not None

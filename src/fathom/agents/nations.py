@@ -1,5 +1,8 @@
 """Countries and the adjectives for what comes from them."""
 
+import re
+from itertools import pairwise
+
 from fathom.core.text import fold
 
 _TABLE = """
@@ -51,3 +54,10 @@ _NATIONS = _read(_TABLE)
 def country_of(text: str) -> str | None:
     """The country that `text` names, or whose adjective it is; None where it is neither."""
     return _NATIONS.get(fold(text).strip(" ,"))
+
+
+def countries(text: str) -> frozenset[str]:
+    """All countries that `text` names or has an adjective of."""
+    words = re.findall(r"[A-Z][A-Za-z.]+", text)
+    pairs = [" ".join(pair) for pair in pairwise(words)]
+    return frozenset(found for word in words + pairs if (found := country_of(word)))

@@ -43,6 +43,7 @@ _KIN = {
     "aunt": ("father", "sister"),
 }
 _KINSHIP = "father|mother|husband|wife|spouse|son|daughter|child|brother|sister|sibling|parent"
+_RANKED = r"(?:,\s+(?:\d+\w\w\s+)?(?:Count|Duke|King|Queen|Prince|Princess|Earl|Lord|Baron|Marquess|Margrave|Duchess|Countess)\b)"
 _KIN_NAMES = "|".join(sorted(_KIN, key=len, reverse=True))
 _RELATION = r"(?:(?:place|date|country|cause|year|city) of [a-z]+|[a-z\-]+(?: [a-z\-]+)?)"
 _VERBS = (
@@ -52,6 +53,10 @@ _CHAIN = re.compile(rf"\bthe ({_RELATION}) of (?!.*\bthe {_RELATION} of )(.+?)((
 _OWNER = re.compile(
     rf"^(.*?\b(?:nationality is|is|was|are|were|did|does|country)(?: the {_RELATION} of)?)\s+(.+?)['’]s? "
     r"((?:paternal |maternal )?[a-z\-]+)((?: .*)?)$"
+)
+_NAMES = re.compile(
+    rf"(?:[A-ZÀ-Þ\d#][\w.'’\-]*|\([^)]*\))"
+    rf"(?:(?:{_RANKED})?\s+(?:(?:of|the|de|da|von|van|and|in)\s+)*(?:[A-ZÀ-Þ\d][\w.'’\-]*|\([^)]*\))|{_RANKED})*"
 )
 _PAIR = re.compile(r"^(.*?),\s*(.+?) or (.+)$")
 _ROLES = (
@@ -104,10 +109,7 @@ def subject(lookup: str) -> str:
     chain = _CHAIN.search(text)
     if chain:
         return _bare(chain.group(2))
-    names = re.findall(
-        r"(?:[A-Z\d][\w.'’\-]*|\([^)]*\))(?:\s+(?:(?:of|the|de|da|von|van|and|in)\s+)*(?:[A-Z\d][\w.'’\-]*|\([^)]*\)))*",
-        text,
-    )
+    names = _NAMES.findall(text)
     names = [name for name in names if fold(name) not in ("who", "what", "when", "where", "which", "how", "in", "is")]
     return max(names, key=len, default=text)
 
@@ -138,6 +140,12 @@ def _chain(text: str) -> list[str]:
 
 
 def _comparison(text: str) -> Plan | None:
+    text = re.sub(
+        r"^(?:Was|Is|Did) (.+?) or (.+?) ((?:born|die|released?|founded|older|younger)\b.*)$",
+        r"Who was \3, \1 or \2",
+        text,
+    )
+    text = re.sub(r"^(Wh\w+ .*?) out of (.+?) and (.+)$", r"\1, \2 or \3", text)
     match = _PAIR.match(text)
     if match is None or not re.match(r"(?i)(?:which|who|what|between)\b", text):
         return None

@@ -34,6 +34,11 @@ _INITIAL = r"(?:[A-ZÀ-ÖØ-ÞĀ-ŽА-Я]\.)+"
 _WORD = r"(?:[A-ZÀ-ÖØ-ÞĀ-ŽŞА-Я][\w'’\-]+|[A-ZÀ-Þ]\b)"
 _JOIN = r"(?:(?:of|de|da|do|dos|del|di|von|van|der|den|the|du|la|le|al|el|ibn|bin|y|zu|af)\s+){0,2}"
 _NAME = re.compile(rf"(?:{_INITIAL}|{_WORD})(?:\s+{_JOIN}(?:{_INITIAL}|{_WORD}|I+\b))*")
+_RANKS = "King|Queen|Prince|Princess|Duke|Duchess|Count|Countess|Earl|Marquess|Margrave|Baron|Lord|Landgrave|Elector"
+_TITLE = re.compile(rf", (?:\d+\w\w )?(?:{_RANKS}) of [A-ZÀ-ÖØ-Þ][\w\-]+(?:[ -][A-ZÀ-ÖØ-Þ][\w\-]+)*")
+_HONORIFIC = re.compile(
+    rf"^(?:(?:[A-Z]\w+ )?(?:{_RANKS}|President|Governor|Emperor|Sultan|Sir|Dr\.?|(?:Son|Daughter|Child) of) )+"
+)
 _CJK_NAME = re.compile(r"[《「『“]([^》」』”]{1,30})[》」』”]|[\u4e00-\u9fff·]{2,8}")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s+|\n\s*)$")
 _OPENERS = frozenset(
@@ -124,7 +129,7 @@ def candidates(text: str, kind: Kind, *, question: str, most: int = 24, margin: 
     elif kind == "number":
         found = [_Span(match.start(), match.group().strip(" ,.")) for match in _NUMBER.finditer(text)]
     elif kind == "name":
-        found = _names(text)
+        found = _places(text) if _asks_place(question) else _names(text)
     else:
         found = sorted(_names(text) + _dates(text))
     if re.search(r"\b(?:country|nationality)\b", question, re.IGNORECASE):
@@ -145,7 +150,7 @@ def _distance(span: _Span, text: str, question: str) -> float:
         gap = span.start - match.end() if span.start >= match.end() else 1.5 * (match.start() - span.start) + 15
         between = text[min(span.start, match.end()) : max(span.start, match.start())]
         far = min(far, gap + 60 * len(re.findall(r"[.!?;](?=\s)", between)))
-    if re.match(r"(?:where|what is the place)\b", question, re.IGNORECASE):
+    if _asks_place(question):
         far += 0 if _PLACE.search(text[: span.start]) else 40
         far += 25 if country_of(span.text) else 0
     elif re.match(r"who\b", question, re.IGNORECASE):
@@ -154,6 +159,13 @@ def _distance(span: _Span, text: str, question: str) -> float:
         far += 20 if span.text.isdigit() and not re.search(r"\brelease", question) else 0
         far += _life_order(span, text, question)
     return far
+
+
+def _asks_place(question: str) -> bool:
+    return (
+        re.match(r"(?:where|(?:what|which) (?:is the |was the )?(?:birth)?place)\b", question, re.IGNORECASE)
+        is not None
+    )
 
 
 @lru_cache(maxsize=256)
@@ -200,13 +212,27 @@ def _nations(text: str) -> list[_Span]:
 def _names(text: str) -> list[_Span]:
     spans: list[_Span] = []
     for match in _NAME.finditer(text):
-        start = match.start()
-        words = re.sub(r"['’]s?$", "", match.group().strip(" ,")).split()
-        if fold(words[0]) in _OPENERS and _SENTENCE_START.search(text[:start]):
-            start += len(words[0]) + 1
-            words = words[1:]
-        span = " ".join(words)
+        start, span = match.start(), re.sub(r"['’]s?$", "", match.group().strip(" ,"))
+        first = span.split()[0]
+        if fold(first) in _OPENERS and _SENTENCE_START.search(text[:start]):
+            start, span = start + len(first) + 1, span[len(first) + 1 :]
+        bare = _HONORIFIC.sub("", span)
+        start, span = (start + len(span) - len(bare), bare) if " " in bare else (start, span)
         if span and not _DATE.fullmatch(span) and fold(span) not in _MONTH_NAMES:
-            spans.append(_Span(start, span))
+            title = _TITLE.match(text, start + len(span))
+            spans.append(_Span(start, span + (title.group() if title else "")))
     spans += [_Span(match.start(), match.group(1) or match.group()) for match in _CJK_NAME.finditer(text)]
     return spans
+
+
+def _places(text: str) -> list[_Span]:
+    """Names, each joined with the region said behind it: "Orlando, Florida"."""
+    names = _names(text)
+    joined: list[_Span] = []
+    for at, span in enumerate(names):
+        end = span.start + len(span.text)
+        following = names[at + 1] if at + 1 < len(names) else None
+        if following and text[end : following.start] == ", " and not country_of(following.text):
+            span = _Span(span.start, text[span.start : following.start + len(following.text)])
+        joined.append(span)
+    return joined
