@@ -13,6 +13,8 @@ from collections import deque
 from pathlib import Path
 
 TAIL = 15  # lines of pip's output that are shown when it fails
+# How pip begins its line about each package: from an index, a local mirror, another platform's, there already, a folder.
+PER_PACKAGE = ("Collecting", "Processing", "Ignoring", "Requirement", "Obtaining")
 
 
 def main(folder: str, *locks: str) -> int:
@@ -47,7 +49,7 @@ def install(python: str, arguments: list[str], what: str, total: int) -> int:
         for line in process.stdout:
             tail.append(line.rstrip())
             first = line.split(maxsplit=2)[:1]
-            if first in (["Collecting"], ["Requirement"], ["Obtaining"]):
+            if first and first[0] in PER_PACKAGE:
                 seen += 1
                 if live or seen % 20 == 0:
                     say(f"{what} {min(seen, total)} of {total}", end="\r" if live else "\n")
