@@ -43,7 +43,8 @@ _KIN = {
     "aunt": ("father", "sister"),
 }
 _KINSHIP = "father|mother|husband|wife|spouse|son|daughter|child|brother|sister|sibling|parent"
-_RANKED = r"(?:,\s+(?:\d+\w\w\s+)?(?:Count|Duke|King|Queen|Prince|Princess|Earl|Lord|Baron|Marquess|Margrave|Duchess|Countess)\b)"
+_RANKS = "Count|Duke|King|Queen|Prince|Princess|Earl|Lord|Baron|Marquess|Margrave|Duchess|Countess"
+_RANKED = rf"(?:,\s+(?:\d+\w\w\s+)?(?:{_RANKS})\b)"
 _KIN_NAMES = "|".join(sorted(_KIN, key=len, reverse=True))
 _RELATION = r"(?:(?:place|date|country|cause|year|city) of [a-z]+|[a-z\-]+(?: [a-z\-]+)?)"
 _VERBS = (

@@ -232,7 +232,8 @@ def _places(text: str) -> list[_Span]:
     for at, span in enumerate(names):
         end = span.start + len(span.text)
         following = names[at + 1] if at + 1 < len(names) else None
-        if following and text[end : following.start] == ", " and not country_of(following.text):
+        nation = country_of(span.text) or (following and country_of(following.text))
+        if following and text[end : following.start] == ", " and not nation:
             span = _Span(span.start, text[span.start : following.start + len(following.text)])
         joined.append(span)
     return joined
