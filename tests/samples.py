@@ -103,10 +103,10 @@ def _saved(save: Callable[[io.BytesIO], None]) -> bytes:
     return buffer.getvalue()
 
 
-def office_with(member: str, content: bytes, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A docx with one of its members replaced or added."""
+def replaced(archive: bytes, member: str, content: bytes) -> bytes:
+    """The zip archive with one of its members replaced or added."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(word())) as old, zipfile.ZipFile(buffer, "w", packing) as new:
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             if name != member:
                 new.writestr(name, old.read(name))

@@ -21,6 +21,7 @@ class Flow:
         self._parts: list[str] = []
         self._length = self._gap = self._pre = 0
         self._cells = False
+        self._widest = 3  # of the next gap: at the begin of a cell a block does not part it from its row
         self._open_links: list[tuple[str, int]] = []
         self._links: list[list[Any]] = []
 
@@ -33,6 +34,7 @@ class Flow:
             self._pre += 1
         elif tag in _CELLS:
             self._cells = self._gap < 2 and self._length > 0
+            self._widest = self._gap
         elif tag == "a":
             self._open_links.append((href, len(self._parts)))
 
@@ -91,13 +93,14 @@ class Flow:
         if not text:
             return
         if self._length:
+            self._gap = min(self._gap, self._widest)
             if self._gap > 1 or self._cells:
                 self._trim()
             gap = " | " if self._cells else ("", " ", "\n", "\n\n")[self._gap]
             if gap:
                 self._parts.append(gap)
                 self._length += len(gap)
-        self._gap, self._cells = 0, False
+        self._gap, self._widest, self._cells = 0, 3, False
         self._parts.append(text)
         self._length += len(text)
 

@@ -146,16 +146,18 @@ def _shape_lines(shapes: Any, depth: int) -> Iterator[str]:
 def _xlsx(path: str) -> Iterator[dict[str, Any]]:
     import openpyxl
 
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    yield _facts(book.properties)
-    for sheet in book.worksheets:
-        yield {"text": sheet.title, "before": _PAGE_BREAK, "links": []}
-        # A sheet may claim a size of 17 thousand million cells.
-        sheet.reset_dimensions()
-        for row in sheet.iter_rows(values_only=True):
-            text = _row("" if value is None else str(value).removesuffix(_MIDNIGHT) for value in row)
-            if text:
-                yield {"text": text, "before": "\n", "links": []}
+    # Of a path openpyxl would refuse other endings than its own.
+    with Path(path).open("rb") as file:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        yield _facts(book.properties)
+        for sheet in book.worksheets:
+            yield {"text": sheet.title, "before": _PAGE_BREAK, "links": []}
+            # A sheet may claim a size of 17 thousand million cells.
+            sheet.reset_dimensions()
+            for row in sheet.iter_rows(values_only=True):
+                text = _row("" if value is None else str(value).removesuffix(_MIDNIGHT) for value in row)
+                if text:
+                    yield {"text": text, "before": "\n", "links": []}
 
 
 def _row(cells: Iterator[str]) -> str:

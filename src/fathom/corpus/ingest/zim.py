@@ -188,7 +188,7 @@ def _document(source: Source, directory: _Directory, entry: Entry, text: str, ou
     title = entry.title if entry.title != entry.path else page["title"] or name_of(entry)
     return Document(
         url=source.names.unique(address),
-        title=mend(title),
+        title=mend(title) or source.name,
         text=page["text"],
         lang=directory.lang or page["lang"],
         aliases=directory.aliases(entry),
