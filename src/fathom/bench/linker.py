@@ -38,6 +38,8 @@ _QUICK_PAGES = 700
 
 
 def run(options: BenchOptions) -> dict[str, Figure]:
+    """Figures without prefix are the default linker's on the test half; `best_` at the threshold that is best on the
+    other, `naive_` the naive linker's there, `naive_all_` on all pages. Speeds in MB of text per CPU second."""
     if options.shared_data is None:
         raise ConfigError("the bench linker needs the shared data", hint="--data FOLDER, which holds wikispeedia/")
     folder = options.shared_data / "wikispeedia"

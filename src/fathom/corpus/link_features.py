@@ -169,7 +169,7 @@ def _describe(
     source, target, start, end, surface, kind, count, free = table[:, :8].T
     rarity = -np.log((np.bincount(target, minlength=len(documents)) + 1) / (len(documents) + 1))
     lengths = np.array([len(document.text) for document in documents])
-    rate = np.log((np.bincount(target, count, len(documents)) + 1) / lengths.sum())
+    rate = np.log((np.bincount(target, count, len(documents)) + 1) / (lengths.sum() + 1))
     several = np.array([" " in surface.text for surface in surfaces], dtype=np.float64)
     lower_share = low[surface] / uses[surface]
     own_uses = np.array([own.get(key, 0) for key in zip(surface.tolist(), target.tolist(), strict=True)])

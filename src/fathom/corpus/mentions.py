@@ -90,7 +90,7 @@ def find_surfaces(documents: Sequence[Document], texts: Sequence[str]) -> list[S
 
 def _other_number(title: str) -> list[str]:
     """Plural of an English, French or Spanish name, and its singular where it is one."""
-    if not title[-1:].isalpha() or _IS_CJK.search(title[-1:]):
+    if len(title) < 2 or not title[-1:].isalpha() or _IS_CJK.search(title[-1:]):
         return []
     forms = [title + "s"] if not title.endswith("s") else []
     if title.endswith("y"):

@@ -61,6 +61,7 @@ def corpus_folder(name: str, home: Path) -> Path:
 
 
 def exists(folder: Path) -> bool:
+    """Whether a corpus lies there, whole enough to have a current version."""
     return (folder / "CURRENT").is_file()
 
 
@@ -91,15 +92,21 @@ def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progr
     _check(sources)
     problems: list[str] = []
     documents = _read(sources, home, on_progress, problems)
-    if not exists(folder):
-        linked = _link(documents, (), sources.link, on_progress, problems)
+    if exists(folder):
+        before = set(read_manifest(current_version(folder)).problems)
+        with contextlib.closing(Snapshot.open(folder)) as base:
+            linked = _link(documents, base.documents(), sources.link, on_progress, problems)
+            snapshot = add_documents(folder, linked, on_progress, problems=problems)
+        return Added(snapshot, tuple(line for line in snapshot.manifest.problems if line not in before))
+    linked = _link(documents, (), sources.link, on_progress, problems)
+    try:
         snapshot = build_snapshot(folder, name, linked, on_progress=on_progress, problems=problems)
-        return Added(snapshot, snapshot.manifest.problems)
-    before = set(read_manifest(current_version(folder)).problems)
-    with contextlib.closing(Snapshot.open(folder)) as base:
-        linked = _link(documents, base.documents(), sources.link, on_progress, problems)
-        snapshot = add_documents(folder, linked, on_progress, problems=problems)
-    return Added(snapshot, tuple(line for line in snapshot.manifest.problems if line not in before))
+    except InputError as error:
+        if error.kind != "empty" or not problems:
+            raise
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(name, "empty", f"no document could be read; {problems[0]}{more}") from None
+    return Added(snapshot, snapshot.manifest.problems)
 
 
 def _check(sources: CorpusSources) -> None:
