@@ -51,13 +51,11 @@ def parse_tagged(text: str, *, call_id: Callable[[int], str], ended: bool = Fals
 
 
 class _Reader:
-    """One pass over the text. `_last` holds where each closing tag occurs last, so that no search for one that is not
-    there is ever repeated."""
+    """One pass over the text. A closing tag that is not there ends it, so none is looked for twice."""
 
     def __init__(self, text: str, call_id: Callable[[int], str], ended: bool) -> None:
         self._text, self._thought = split_reasoning(text.partition("<tool_response>")[0])
         self._call_id, self._ended = call_id, ended
-        self._last = {tag: self._text.rfind(f"</{tag}>") for tag in ("tool_call", "answer")}
         self._pos = 0
         self._outside: list[str] = []
         self._calls: list[ToolCall] = []
@@ -98,10 +96,10 @@ class _Reader:
 
     def _take(self, tag: str) -> str | None:
         """The text up to `</tag>`, which is passed over, or None where there is none."""
-        if self._last[tag] < self._pos:
-            return None
         start = self._pos
         end = self._text.find(f"</{tag}>", start)
+        if end < 0:
+            return None
         self._pos = end + len(tag) + 3
         return self._text[start:end]
 

@@ -140,6 +140,16 @@ def test_the_tagged_turn_is_kept_as_it_was_written() -> None:
     assert way.read(Completion(message=kept), first_call=0) == way.read(completion, first_call=0)
 
 
+def test_a_thought_that_holds_tags_stays_a_thought() -> None:
+    way = calling("tagged")
+    thought = "so </think> then <tool_call>{}</tool_call> <tool_response>"
+    said = Message(role="assistant", content="<answer>8,849 m</answer>", reasoning=thought)
+    reply = way.read(Completion(message=said), first_call=0)
+    assert reply.reasoning == thought and reply.calls == () and reply.answer == "8,849 m"
+    kept = way.assistant(Completion(message=said), reply)
+    assert way.read(Completion(message=kept), first_call=0) == reply
+
+
 def test_tagged_reads_calls_that_the_endpoint_took_out_of_the_text() -> None:
     reply = calling("tagged").read(Completion(message=SAID["native"]), first_call=0)
     assert [call.name for call in reply.calls] == ["search"] and reply.reasoning == "look"

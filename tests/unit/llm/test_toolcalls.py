@@ -55,8 +55,8 @@ def test_code_follows_the_json_of_the_call_named_python_interpreter() -> None:
 
 
 def test_code_does_not_make_another_tool_the_interpreter() -> None:
-    reply = read('<tool_call>{"name": "search", "arguments": {}}<code>print(1)</code></tool_call>')
-    assert called(reply) == [("search", {})] and reply.repaired
+    reply = read('<tool_call>{"name": "search", "arguments": {"query": ["python"]}}<code>print(1)</code></tool_call>')
+    assert called(reply) == [("search", {"query": ["python"]})] and reply.repaired
 
 
 @pytest.mark.parametrize("arguments", ['"{\\"query\\": [\\"a\\"]}"', '{"query": ["a"]}'])
