@@ -13,7 +13,7 @@ from collections import deque
 from pathlib import Path
 
 TAIL = 15  # lines of pip's output that are shown when it fails
-# How pip begins its line about each package: from an index, a local mirror, another platform's, there already, a folder.
+# How pip begins its line about each package: from an index, a mirror, another platform's, there already, a folder.
 PER_PACKAGE = ("Collecting", "Processing", "Ignoring", "Requirement", "Obtaining")
 
 
@@ -21,9 +21,10 @@ def main(folder: str, *locks: str) -> int:
     """Set the environment up; 0, or pip's exit code after its last lines have been shown."""
     target = Path(folder)
     began = time.monotonic()
-    if not (target / "bin" / "python").exists():
+    # One that was cut short while it was made has no pip; one whose Python was removed has a dangling link.
+    if not all((target / "bin" / name).exists() for name in ("python", "pip")):
         say(f"making {target} with Python {sys.version.split()[0]}")
-        venv.create(target, with_pip=True)
+        venv.create(target, with_pip=True, clear=True)
     python = str(target / "bin" / "python")
     for lock in locks:
         total = sum(line[:1].isalnum() for line in Path(lock).read_text(encoding="utf-8").splitlines())
