@@ -23,6 +23,7 @@ def ask(
     from fathom.cli.live import LiveView
     from fathom.core.config import Environment
     from fathom.core.errors import ConfigError
+    from fathom.grading.report_text import render_text
     from fathom.recipes.ask import ask as research_question
     from fathom.recipes.ask import configure
 
@@ -39,12 +40,12 @@ def ask(
     if as_json:
         sys.stdout.write((outcome.folder / "report.json").read_text(encoding="utf-8"))
     else:
-        sys.stdout.write(_shown(outcome.folder))
+        sys.stdout.write(f"\n{render_text(outcome.report)}\n{_where(outcome.folder)}")
     raise typer.Exit(outcome.exit_code)
 
 
-def _shown(folder: Path) -> str:
-    """The report as Markdown and where to find it."""
-    text = (folder / "report.md").read_text(encoding="utf-8").rstrip()
-    place = Path("~") / folder.relative_to(Path.home()) if folder.is_relative_to(Path.home()) else folder
-    return f"{text}\n\nreport   {place / 'report.html'}\ncheck it with   fathom verify {folder.name}\n"
+def _where(folder: Path) -> str:
+    """Where the report lies, relative to the current folder where it is below it."""
+    here = Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    return f"Report   {shown / 'report.html'}\nCheck    fathom verify {shown}\n"

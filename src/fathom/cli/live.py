@@ -55,7 +55,9 @@ class LiveView:
     def line(self, style: str, mark: str, text: str) -> None:
         """Print one finished step."""
         elapsed = time.monotonic() - self._began
-        self._console.print(f"[dim]{elapsed:6.1f}s[/] [{style}]{escape(mark):<9}[/] {escape(_short(text))}")
+        self._console.print(
+            f"[dim]{elapsed:6.1f}s[/] [{style}]{escape(mark):<9}[/] {escape(_short(text))}", soft_wrap=True
+        )
 
     def on_event(self, kind: str, body: Any) -> None:
         """The agent's events, see `fathom.agents.loop`."""

@@ -9,13 +9,11 @@ from typing import Protocol
 from fathom.core.config import Environment, resolve
 from fathom.core.errors import ConfigError
 from fathom.core.events import Journal, Listener
-from fathom.core.model import canonical_json, content_hash
+from fathom.core.model import content_hash
 from fathom.core.task import Task
-from fathom.core.texts import write_durably
 from fathom.core.trajectory import Trajectory
 from fathom.grading.report import Report, RunFacts, build_report
-from fathom.grading.report_html import render_html
-from fathom.grading.report_markdown import render_markdown
+from fathom.grading.report_files import write_report
 from fathom.llm.calling import CallingStrategy
 from fathom.llm.profile import load_profile
 from fathom.recipes.models import open_model
@@ -106,7 +104,7 @@ async def _carry_out(folder: Path, resolved: ResolvedResearch, ports: Ports, vie
         trajectory = await resume(folder, _program(resolved, ports, view))
     finally:
         await ports.close()
-    return Outcome(folder, write_report(folder, trajectory, resolved, ports))
+    return Outcome(folder, report_run(folder, trajectory, resolved, ports))
 
 
 def strategy_for(research: ResearchConfig, environment: Environment) -> CallingStrategy:
@@ -117,26 +115,20 @@ def strategy_for(research: ResearchConfig, environment: Environment) -> CallingS
     return profile.strategy if profile is not None else "tagged"
 
 
-def write_report(folder: Path, trajectory: Trajectory, resolved: ResolvedResearch, ports: Ports) -> Report:
-    """Check the answer and write `report.json`, `report.md` and `report.html` into the run folder."""
+def report_run(folder: Path, trajectory: Trajectory, resolved: ResolvedResearch, ports: Ports) -> Report:
+    """Check the answer of a run and write its report into the run folder, as JSON, Markdown and HTML."""
     record = read_record(folder)
-    report = build_report(
-        resolved.task,
-        trajectory,
-        ports.pages.get,
-        RunFacts(
-            run_id=record.run_id,
-            date=record.created,
-            world=resolved.world_name,
-            corpora=(resolved.research.world,),
-            budget=resolved.research.limits.budget,
-            commit=record.commit,
-        ),
-        unsupported=resolved.research.unsupported,
+    facts = RunFacts(
+        run_id=record.run_id,
+        date=record.created,
+        world=resolved.world_name,
+        corpora=(resolved.research.world,),
+        budget=resolved.research.limits.budget,
+        commit=record.commit,
     )
-    write_durably(folder / "report.json", (canonical_json(report) + "\n").encode("utf-8", "surrogatepass"))
-    write_durably(folder / "report.md", render_markdown(report).encode("utf-8", "replace"))
-    write_durably(folder / "report.html", render_html(report).encode("utf-8", "replace"))
+    unsupported = resolved.research.unsupported
+    report = build_report(resolved.task, trajectory, ports.pages.get, facts, unsupported=unsupported)
+    write_report(folder, report)
     return report
 
 
