@@ -141,7 +141,10 @@ class DenseIndex:
 
     def search(self, vector: "NDArray[np.float32]", k: int) -> list[tuple[int, float]]:
         """At most `k` (passage id, cosine to 1e-6), best first, ties by id."""
-        scores, numbers = self._index.search(vector.reshape(1, -1), k + _EXTRA, params=self._params)
+        wanted = min(k + _EXTRA, self._index.ntotal)
+        if wanted < 1:
+            return []
+        scores, numbers = self._index.search(vector.reshape(1, -1), wanted, params=self._params)
         found = [(int(n), round(float(s), _DIGITS)) for n, s in zip(numbers[0], scores[0], strict=True) if n >= 0]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))[:k]
 

@@ -84,6 +84,7 @@ class LexicalIndex:
     def search(self, query: str, k: int) -> list[tuple[int, float]]:
         """At most `k` (passage id, score), best first. Empty where no term of `query` occurs; never raises."""
         terms = self.terms(query)
+        k = min(k, self.passages)  # the collector makes room for all it is asked for
         if k < 1 or not terms:
             return []
         tantivy = self._tantivy

@@ -48,6 +48,7 @@ DROP TABLE scattered;
 CREATE INDEX passages_by_document ON passages (document);
 """
 _BATCH = 2000
+_MAX_MARKS = 1000  # values in one statement; SQLite allows 32,766
 _MAPPED = 1 << 40  # bytes, SQLite takes at most 2 GB; pages read in place save a system call each
 _MATCHES = TypeAdapter(tuple[Match, ...])
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -190,11 +191,11 @@ class Store:
 
     def matches(self, ranked: Sequence[tuple[int, float]]) -> tuple[Match, ...]:
         """The passages of (id, score) pairs, in their order."""
-        marks = ",".join("?" * len(ranked))
-        rows = self._rows(
-            f'SELECT id, url, title, start, "end", text FROM passages WHERE id IN ({marks})',
-            [number for number, _ in ranked],
-        )
+        rows: list[Any] = []
+        for start in range(0, len(ranked), _MAX_MARKS):
+            ids = [number for number, _ in ranked[start : start + _MAX_MARKS]]
+            marks = ",".join("?" * len(ids))
+            rows += self._rows(f'SELECT id, url, title, start, "end", text FROM passages WHERE id IN ({marks})', ids)
         passages = {
             number: {"id": number, "url": url, "title": title, "start": start, "end": end, "text": text}
             for number, url, title, start, end, text in rows

@@ -75,6 +75,17 @@ def test_a_snapshot_searches_in_the_mode_it_was_built_for(tmp_path: Path) -> Non
         assert len(snapshot.search(query, 3)) <= 3
 
 
+def test_any_number_of_passages_may_be_asked_for(tmp_path: Path) -> None:
+    snapshot = build_snapshot(tmp_path / "c", "pages", PAGES, CONFIG, encoder=FakeEncoder())
+    blank = build_snapshot(
+        tmp_path / "d", "blank", [PAGES[0].model_copy(update={"text": " "})], CONFIG, encoder=FakeEncoder()
+    )
+    for mode in ("lexical", "dense", "fused"):
+        assert len(snapshot.search("page number", 10**9, mode)) == 50
+        assert snapshot.search("page number", 0, mode) == ()
+        assert blank.search("page number", 10, mode) == ()
+
+
 def test_without_vectors_dense_search_says_so(tmp_path: Path) -> None:
     snapshot = build_snapshot(tmp_path / "c", "pages", PAGES)
     with pytest.raises(ConfigError, match="no vectors"):

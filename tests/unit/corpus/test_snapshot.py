@@ -92,6 +92,12 @@ def test_nothing_to_build_from_is_an_error_and_leaves_what_was_there(tmp_path: P
     assert not (tmp_path / "c" / ".building").exists()
 
 
+def test_thousands_of_passages_may_be_asked_for_at_once(tmp_path: Path) -> None:
+    pages = [Document(url=f"u/{n}", title="same", text="same words") for n in range(2500)]
+    found = build_snapshot(tmp_path / "c", "pages", pages).search("words", 2400)
+    assert [match.passage.url for match in found] == [f"u/{n}" for n in range(2400)]
+
+
 def test_threads_may_share_a_snapshot(tmp_path: Path) -> None:
     pages = [Document(url=f"u/{n}", title=f"Page {n}", text=f"w{n % 7} w{n % 11} w{n % 13}") for n in range(200)]
     snapshot = build_snapshot(tmp_path / "c", "pages", pages)
