@@ -62,6 +62,15 @@ async def test_choices_repeat_to_the_last_bit_and_sum_to_one(model: EmbeddedChat
     assert max(zip(first, options, strict=True))[1] == "Harald the Fourth"
 
 
+async def test_a_common_beginning_is_computed_once_even_for_the_same_prompt_again(model: EmbeddedChat) -> None:
+    long, spent = "The ship sailed over the sea to the port of Lork. " * 15, []
+    for question in ("Where to?", "Who sailed?", "Who sailed?"):
+        before = time.process_time()
+        await said(model, long + question, max_tokens=1)
+        spent.append(time.process_time() - before)
+    assert max(spent[1:]) < spent[0] / 3
+
+
 async def test_a_schema_is_obeyed(model: EmbeddedChat) -> None:
     schema = {
         "type": "object",

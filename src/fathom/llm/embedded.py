@@ -4,9 +4,8 @@ Requests go to the llama.cpp server's own request handler in a thread of ours, o
 several at once makes replies depend on what else was asked. Each slot keeps the last prompt it worked on, so prompts
 that share a beginning with one of them pay only for the rest.
 
-Replies at temperature 0 do not depend on what was asked before: see `llamacpp.Engine` for flash attention, and a prompt
-asked word for word again is computed anew, since llama.cpp would compute its last token by another kernel than the
-first time. A conversation is the one exception: its earlier replies stay in the cache as they were generated.
+Replies at temperature 0 do not depend on what was asked before: see `llamacpp.Engine` and `_rewind`. A conversation is
+the one exception: its earlier replies stay in the cache as they were generated.
 """
 
 import asyncio
@@ -41,6 +40,7 @@ SMOLLM2 = Asset(
     licence="Apache-2.0",
 )
 _SEEN_PROMPTS = 4096
+_REWIND_CHARS = 8  # at least one token besides those that the template puts after the last message
 
 
 class LoraAdapter(Config):
@@ -134,24 +134,32 @@ class EmbeddedChat:
             stop.set()
 
     def _ask(self, body: dict[str, Any], stop: threading.Event) -> dict[str, Any]:
-        cached = self._config.prefix_cache and not self._asked_before(body)
-        return self._load().chat(body | {"cache_prompt": cached}, stop)
+        engine = self._load()
+        self._rewind(engine, body, stop)
+        return engine.chat(body | {"cache_prompt": self._config.prefix_cache}, stop)
 
     def _choose(self, messages: Any, options: Sequence[str], stop: threading.Event) -> tuple[float, ...]:
         engine = self._load()
         prompt = engine.rendered(messages)
         tokens = [engine.tokens(option) for option in options]
-        cached = self._config.prefix_cache and not self._asked_before({"messages": messages})
+        self._rewind(engine, {"messages": messages}, stop)
 
         def branches(path: tuple[int, ...], children: Sequence[int]) -> dict[int, float]:
-            nonlocal cached
             if stop.is_set():
                 raise ModelFault("the choice was cancelled")
-            given = engine.branches(prompt, path, children, cached)
-            cached = self._config.prefix_cache
-            return given
+            return engine.branches(prompt, path, children, self._config.prefix_cache)
 
         return option_logprobs(tokens, engine.end, branches)
+
+    def _rewind(self, engine: Engine, body: dict[str, Any], stop: threading.Event) -> None:
+        """Make the slot forget the end of a prompt that is asked again, by asking it with less of an end. With all of
+        it cached llama.cpp would compute the last token alone, by another kernel than the first time."""
+        if not (self._config.prefix_cache and body["messages"] and self._asked_before(body)):
+            return
+        *before, last = body["messages"]
+        shorter = {**last, "content": last["content"][:-_REWIND_CHARS]}
+        request = {"messages": [*before, shorter], "tools": body.get("tools"), "temperature": 0.0, "max_tokens": 1}
+        engine.chat({key: value for key, value in request.items() if value is not None}, stop)
 
     def _asked_before(self, body: Mapping[str, Any]) -> bool:
         key = content_hash([body["messages"], body.get("tools")])
