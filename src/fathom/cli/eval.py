@@ -61,6 +61,9 @@ def evaluate(
         sys.stdout.write(canonical_json(facts) + "\n")
     else:
         sys.stdout.write(f"{render(done.report)}{'folder':<28}{done.folder}\n")
+    # Scores of nothing but failures say that the model or the world is down.
+    if sum(done.report.failures.values()) == done.report.items * done.report.rounds:
+        raise typer.Exit(1)
 
 
 class _Display:
