@@ -3,7 +3,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-Q ?= In which country was the composer of The Magic Flute born?
+Q ?= When was the director of 2001: A Space Odyssey born?
 export Q
 # Model, corpora and runs stay inside the checkout.
 export FATHOM_HOME ?= $(CURDIR)/.fathom
