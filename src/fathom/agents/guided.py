@@ -41,6 +41,8 @@ _PLAN_SCHEMA = {
 
 
 class GuidedConfig(Config):
+    """Settings of the guided policy."""
+
     pages: int = Field(default=3, ge=1, description="pages opened per lookup")
     text_chars: int = Field(default=1400, ge=200, description="characters of evidence the model reads per lookup")
     choices: int = Field(default=4, ge=1, description="candidate answers offered per lookup; one alone is taken")

@@ -33,6 +33,8 @@ SPEC = ToolSpec(
 
 
 class SearchConfig(Config):
+    """Settings of search."""
+
     k: int = Field(default=10, ge=1, description="pages per query; the released system's top 10")
     max_queries: int = Field(default=8, ge=1, description="queries taken from one call; the rest is named as left out")
     snippet_chars: int = Field(default=400, ge=40, description="longest snippet shown, in characters")

@@ -61,6 +61,8 @@ _READER_SCHEMA = {
 
 
 class VisitConfig(Config):
+    """Settings of visit."""
+
     max_pages: int = Field(default=8, ge=1, description="pages opened in one call; the rest is named as left out")
     page_chars: int = Field(default=6000, ge=200, description="characters of one page shown, chosen by relevance")
     window_chars: int = Field(default=800, ge=100, description="size of one span of evidence, in characters")

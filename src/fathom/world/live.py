@@ -31,6 +31,8 @@ _SUFFIX = {"text/html": ".html", "application/xhtml+xml": ".html", "application/
 
 
 class LiveConfig(Config):
+    """Settings of the live world."""
+
     searxng_url: str = Field(description="base URL of a SearXNG server with the JSON format switched on")
     timeout_s: float = Field(default=30.0, gt=0, description="seconds for one request, redirects and body included")
     max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one page, after decompression")
