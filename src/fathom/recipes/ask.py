@@ -70,7 +70,7 @@ async def ask(
     view.waiting(f"opening the corpus {research.world}")
     world = open_world(research.world, environment, view.progress)
     view.waiting(f"opening the model {research.model}")
-    model = open_model(research.model, environment)
+    model = open_model(research.model, environment, on_progress=view.progress)
     reader = open_model(research.reader, environment) if research.reader else None
     resolved = ResolvedResearch(
         research=research,

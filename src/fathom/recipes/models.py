@@ -1,6 +1,10 @@
-"""Models by their specs: `embedded`, a GGUF file, `MODEL@URL` or a bare URL, `scripted:FILE`."""
+"""Models by their specs: `embedded`, a GGUF file, `MODEL@URL` or a bare URL, `scripted:FILE`.
+
+Several endpoints with commas between them are a pool; `MODEL@URL*2` gives one twice the share of the others.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fathom.core.assets import Progress, quiet
@@ -10,7 +14,10 @@ from fathom.core.jsonl import read_rows
 from fathom.core.message import Message
 from fathom.llm.protocol import ChatModel
 
-SPECS = "embedded, a .gguf file, MODEL@URL, a URL, or scripted:FILE"
+if TYPE_CHECKING:
+    from fathom.llm.openai_compat import OpenAIChat
+
+SPECS = "embedded, a .gguf file, MODEL@URL (several with commas for a pool), a URL, or scripted:FILE"
 
 
 def model_spec(environment: Environment, *, url: str = "", model: str = "") -> str:
@@ -41,6 +48,8 @@ def open_model(
         return smollm2(environment.home, on_progress=on_progress)
     if spec.startswith("scripted:"):
         return _scripted(Path(spec.removeprefix("scripted:")))
+    if "," in spec and "://" in spec:
+        return _pool([part.strip() for part in spec.split(",")], environment, retries)
     name, at, url = spec.rpartition("@")
     if _is_url(url):
         return _endpoint(url, name if at else "", environment, retries)
@@ -66,11 +75,35 @@ def _is_url(text: str) -> bool:
 
 
 def _endpoint(url: str, name: str, environment: Environment, retries: bool) -> ChatModel:
-    from fathom.llm.openai_compat import EndpointConfig, OpenAIChat
     from fathom.llm.retry import RetryingChat
 
-    model = OpenAIChat(EndpointConfig(base_url=url, model=name, api_key=environment.api_key))
+    model = _chat(url, name, environment)
     return RetryingChat(model) if retries else model
+
+
+def _chat(url: str, name: str, environment: Environment) -> "OpenAIChat":
+    from fathom.llm.openai_compat import EndpointConfig, OpenAIChat
+
+    return OpenAIChat(EndpointConfig(base_url=url, model=name, api_key=environment.api_key))
+
+
+def _pool(specs: list[str], environment: Environment, retries: bool) -> ChatModel:
+    """A pool of endpoints. Retries go around the pool, so that a call that failed at one is tried at another."""
+    from fathom.llm.pool import Endpoint, EndpointPool
+    from fathom.llm.retry import RetryingChat
+
+    endpoints: list[Endpoint] = []
+    for spec in specs:
+        address, star, weight = spec.partition("*")
+        name, at, url = address.rpartition("@")
+        if not _is_url(url) or (star and not weight.replace(".", "", 1).isdigit()):
+            raise ConfigError(
+                f"{spec!r} is no endpoint of a pool", hint="Write MODEL@URL, or MODEL@URL*2 for a weight."
+            )
+        chat = _chat(url, name if at else "", environment)
+        endpoints.append(Endpoint(key=url, model=chat, weight=float(weight or 1), probe=chat.models))
+    pool = EndpointPool(endpoints)
+    return RetryingChat(pool) if retries else pool
 
 
 def _scripted(path: Path) -> ChatModel:
