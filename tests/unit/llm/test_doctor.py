@@ -1,5 +1,6 @@
 """The examination against models whose every weakness is known."""
 
+import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -254,6 +255,7 @@ async def test_bounds_in_tokens_hold() -> None:
     model = FakeModel()
     profile = await examine(model, "m", DoctorConfig(max_context_tokens=131_072, budget_tokens=30_000))
     assert profile.tokens <= 30_000 and profile.context.end == "bounds" and profile.context.tokens >= 2000
+    assert "--tokens" in finding(profile, "could be checked up to").advice
 
 
 async def test_bounds_in_seconds_hold() -> None:
@@ -271,3 +273,15 @@ async def test_bounds_in_seconds_hold() -> None:
     profile = await examine(SlowModel(), "m", DoctorConfig(budget_s=60), clock=clock)
     assert profile.seconds <= 60 and profile.context.tokens >= 2000
     assert profile.speed.prefill_tokens_per_s == pytest.approx(500, rel=0.05)
+
+
+async def test_a_request_that_hangs_leaves_time_for_the_other_probes() -> None:
+    class Hanging(FakeModel):
+        async def complete(self, messages: Sequence[Message], *args: Any, **kwargs: Any) -> Completion:
+            if "Paris" in messages[0].content:
+                await asyncio.sleep(60)
+            return await super().complete(messages, *args, **kwargs)
+
+    profile = await examine(Hanging(), "m", DoctorConfig(max_context_tokens=2048, budget_s=1.0))
+    assert "no reply within" in profile.json_schema.note and profile.json_schema.passed == 1
+    assert profile.native_tools.reliable and profile.languages and profile.context.tokens > 1900

@@ -119,16 +119,19 @@ class ContextProbe:
 
     async def _narrow(self, bad: Look) -> Look:
         good = max(look.expected for look in self._looks if look.whole)
+        # Windows are mostly powers of two, like the sizes tried: the edge is looked for just below the last one first.
+        size = int(bad.expected / EDGE * 1.02)
         for _ in range(MAX_BISECTIONS):
-            if bad.expected <= good * EDGE or not self._affordable((good + bad.expected) // 2):
+            if bad.expected <= good * EDGE or not self._affordable(size):
                 break
-            look = await self._look((good + bad.expected) // 2)
+            look = await self._look(size)
             if look.error:
                 break
             if look.whole:
                 good = look.expected
             else:
                 bad = look
+            size = (good + bad.expected) // 2
         return bad
 
     def _affordable(self, tokens: int) -> bool:

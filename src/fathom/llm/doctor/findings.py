@@ -66,6 +66,9 @@ def _context(profile: ModelProfile) -> Iterator[Finding]:
         level = "fail" if context.tokens < MIN_CONTEXT else "warn"
         what = f"prompts of up to {size} are taken, longer ones refused"
         yield Finding(level=level, what=what, advice=f"use --agent guided, or serve more context. {RAISE_CONTEXT}")
+    elif context.tokens < GOOD_CONTEXT and context.end != "refused":
+        advice = "the bounds were reached, or a request failed: run it again with more --seconds or --tokens"
+        yield Finding(level="warn", what=f"the context window could be checked up to {size} only", advice=advice)
     else:
         least = "at least " if context.end in ("bounds", "unknown") else ""
         yield Finding(level="ok", what=f"context window: {least}{size}")
@@ -116,9 +119,13 @@ def _rest(profile: ModelProfile) -> Iterator[Finding]:
         yield Finding(level="ok", what=f"replies in the language asked in: {', '.join(profile.languages)}")
     speed = profile.speed
     what = (
-        f"{speed.generation_tokens_per_s:g} tokens/s written, {speed.prefill_tokens_per_s:g} read, "
+        f"{_rate(speed.generation_tokens_per_s)} written, {_rate(speed.prefill_tokens_per_s)} read, "
         f"{speed.latency_s:g} s for a short reply"
     )
     slow = 0 < speed.generation_tokens_per_s < SLOW_TOKENS_PER_S
     advice = "expect long runs: use --agent guided, or a smaller or quantised model" if slow else ""
     yield Finding(level="warn" if slow else "ok", what=what, advice=advice)
+
+
+def _rate(tokens_per_s: float) -> str:
+    return f"{tokens_per_s:g} tokens/s" if tokens_per_s else "an unknown number of tokens/s"
