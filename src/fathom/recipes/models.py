@@ -1,5 +1,6 @@
 """Models by their specs: `embedded`, a GGUF file, `MODEL@URL` or a bare URL, `scripted:FILE`.
 
+`first-choice` is no model: it fills every form with the first thing allowed, and shows what the harness does alone.
 Several endpoints with commas between them are a pool; `MODEL@URL*2` gives one twice the share of the others.
 """
 
@@ -17,7 +18,7 @@ from fathom.llm.protocol import ChatModel
 if TYPE_CHECKING:
     from fathom.llm.openai_compat import OpenAIChat
 
-SPECS = "embedded, a .gguf file, MODEL@URL (several with commas for a pool), a URL, or scripted:FILE"
+SPECS = "embedded, a .gguf file, MODEL@URL (several with commas for a pool), a URL, scripted:FILE, or first-choice"
 
 
 def model_spec(environment: Environment, *, url: str = "", model: str = "") -> str:
@@ -46,6 +47,10 @@ def open_model(
         from fathom.llm.embedded import smollm2
 
         return smollm2(environment.home, on_progress=on_progress)
+    if spec == "first-choice":
+        from fathom.llm.baseline import FirstChoiceChat
+
+        return FirstChoiceChat()
     if spec.startswith("scripted:"):
         return _scripted(Path(spec.removeprefix("scripted:")))
     if "," in spec and "://" in spec:
@@ -62,7 +67,10 @@ def open_model(
 
 def _is_spec(text: str) -> bool:
     return (
-        text == "embedded" or text.startswith("scripted:") or text.endswith(".gguf") or _is_url(text.rpartition("@")[2])
+        text in ("embedded", "first-choice")
+        or text.startswith("scripted:")
+        or text.endswith(".gguf")
+        or _is_url(text.rpartition("@")[2])
     )
 
 
