@@ -21,7 +21,7 @@ from fathom.corpus.ingest.source import WIKI_SAFE, Source, file_address, mend
 from fathom.corpus.ingest.unpack import Stream
 
 _BLOCK = 2**16
-_PARSE_CPU_S = 10  # typical pages take 10 to 50 ms
+_PARSE_CPU_S = 5  # typical pages take 10 to 50 ms, the largest about 2 s
 _PARSED_CHARS = 2_000_000  # MediaWiki's own limit is 2 MiB of UTF-8
 _HOPS = 5
 _HEAD_CHARS = 1000
@@ -198,7 +198,7 @@ class _Dump:
         reason = expat.errors.messages.get(error.code, "not XML")
         if not more:
             title = f", in page {self._page.title!r}" if self._page else ""
-            return self._source.error("truncated", f"the dump ends early{title}", offset)
+            return self._source.error("truncated", f"the dump ends early{title}", self._stream.position)
         return self._source.error("corrupt", f"not XML ({reason})", offset)
 
     def _doctype(self, *_: object) -> None:

@@ -27,6 +27,9 @@ class ReadOptions(Config):
     )
     zip_members: int = Field(default=20_000, ge=1, description="members of an Office file")
     zip_bytes: int = Field(default=1024 * MIB, ge=1024, description="unpacked bytes of all members of an Office file")
+    cluster_bytes: int = Field(
+        default=128 * MIB, ge=1024, description="unpacked bytes of one cluster of a ZIM file; Kiwix writes 1 to 4 MiB"
+    )
     html_depth: int = Field(
         default=512, ge=16, description="open tags; deeper pages, on which fast parsers are quadratic, lose structure"
     )

@@ -17,6 +17,7 @@ _DROPPED_TAGS = frozenset(
     "templatestyles style script inputbox categorytree section indicator ce".split()
 )
 _SWITCH = re.compile(r"__[A-Z]{3,}__")
+_STRAY = re.compile(r"</?[a-zA-Z]+(?:\s[^<>\n]{0,200})?/?>")  # a tag without its partner is text to the parser
 # Which positional parameters of a template are words of the sentence it stands in.
 _WORDS = {
     "lang": (2,),
@@ -118,6 +119,8 @@ class _Page:
         text = str(node.value)
         if "''" in text:
             text = re.sub("'{2,}", "", text)
+        if "<" in text:
+            text = _STRAY.sub("", text)
         text = _SWITCH.sub("", text)
         if self._left_out and self.flow.ends_with("("):
             # What a template between brackets leaves behind: "Ada (; born 1815)", "Ada () was".
@@ -183,7 +186,10 @@ class _Page:
         if tag == "nowiki":
             self.flow.text(str(node.contents))
             return
+        nodes = node.contents.nodes if node.contents is not None and not node.self_closing else []
+        if tag == "td" and nodes and str(nodes[0]).startswith("+"):
+            # "|+ title": the parser takes it for a cell.
+            tag, nodes[0].value = "caption", str(nodes[0])[1:]
         self.flow.open(tag)
-        if node.contents is not None and not node.self_closing:
-            self.walk(node.contents.nodes, depth + 1)
+        self.walk(nodes, depth + 1)
         self.flow.close(tag)

@@ -25,7 +25,6 @@ from fathom.corpus.ingest.zim_archive import Archive, Entry
 _ARTICLES_OLD, _ARTICLES_NEW, _META = "A", "C", "M"
 _HTML = ("text/html", "application/xhtml+xml")
 _PLAIN = ("text/plain", "text/markdown")
-_CLUSTER_BYTES = 2**27  # Kiwix writes clusters of 1 to 4 MiB
 _META_BYTES = 2**16
 _HOPS = 5
 _FACTS = ("License", "Language", "Date", "Source", "Scraper")
@@ -74,7 +73,8 @@ class _Directory:
 
     def _take(self, entry: Entry) -> None:
         if entry.space == _META and entry.path in self.facts and entry.cluster >= 0:
-            for data in self._archive.blobs(entry.cluster, [entry.blob], _META_BYTES, _CLUSTER_BYTES):
+            limit = self._source.options.cluster_bytes
+            for data in self._archive.blobs(entry.cluster, [entry.blob], _META_BYTES, limit):
                 if isinstance(data, bytes):
                     self.facts[entry.path] = decode(data).strip()
         elif entry.space != self._space:
@@ -162,7 +162,7 @@ def name_of(entry: Entry) -> str:
 def _jobs(source: Source, archive: Archive, directory: _Directory) -> Iterator[tuple[tuple[Entry, str], Job | None]]:
     options = source.options
     for cluster, wanted in directory.by_cluster():
-        blobs = archive.blobs(cluster, [blob for blob, _ in wanted], options.document_bytes, _CLUSTER_BYTES)
+        blobs = archive.blobs(cluster, [blob for blob, _ in wanted], options.document_bytes, options.cluster_bytes)
         for _, index in wanted:
             entry = archive.entry(index)
             try:
