@@ -36,7 +36,7 @@ class RawTantivy:
         folder.mkdir(parents=True)
         builder = tantivy.SchemaBuilder()
         builder.add_integer_field("id", stored=True)
-        builder.add_text_field("text", stored=True, tokenizer_name="en_stem", index_option="freq")
+        builder.add_text_field("text", stored=True, tokenizer_name="en_stem")
         self._index = tantivy.Index(builder.build(), path=str(folder))
         # As many segments as fathom's own index: one.
         writer = self._index.writer(heap_size=2 << 30, num_threads=1)
