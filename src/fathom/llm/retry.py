@@ -37,6 +37,14 @@ class RetryConfig(Config):
     deadline_s: float = Field(default=1800.0, gt=0, description="seconds for all tries and waits together")
 
 
+OnWait = Callable[[ModelFault, float], None]
+"""Called before each wait with the fault that made it necessary and the seconds it will take."""
+
+
+def _silent(fault: ModelFault, wait_s: float) -> None:
+    return None
+
+
 class Retry:
     """Runs an attempt until it works, fails for good, or tries or time are used up."""
 
@@ -47,8 +55,9 @@ class Retry:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
+        on_wait: OnWait = _silent,
     ) -> None:
-        self._config, self._clock, self._sleep = config, clock, sleep
+        self._config, self._clock, self._sleep, self._on_wait = config, clock, sleep, on_wait
         self._rng = rng or random.Random()
 
     async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -67,6 +76,7 @@ class Retry:
                 wait = self.wait_s(tries, fault.retry_after_s)
                 if tries >= self._config.attempts or self._clock() + wait >= ends:
                     raise _after(fault, tries) from fault
+                self._on_wait(fault, wait)
             await self._sleep(wait)
 
     def wait_s(self, failures: int, asked_s: float | None = None) -> float:

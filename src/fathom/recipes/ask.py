@@ -70,8 +70,8 @@ async def ask(
     view.waiting(f"opening the corpus {research.world}")
     world = open_world(research.world, environment, view.progress)
     view.waiting(f"opening the model {research.model}")
-    model = open_model(research.model, environment, on_progress=view.progress)
-    reader = open_model(research.reader, environment) if research.reader else None
+    model = open_model(research.model, environment, on_progress=view.progress, on_wait=view.waiting)
+    reader = open_model(research.reader, environment, on_wait=view.waiting) if research.reader else None
     resolved = ResolvedResearch(
         research=research,
         task=Task(id=f"ask-{content_hash(question)[:12]}", question=question),

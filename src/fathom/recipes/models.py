@@ -4,19 +4,21 @@
 Several endpoints with commas between them are a pool; `MODEL@URL*2` gives one twice the share of the others.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fathom.core.assets import Progress, quiet
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError, InputError
+from fathom.core.errors import ConfigError, InputError, ModelFault
 from fathom.core.jsonl import read_rows
 from fathom.core.message import Message
 from fathom.llm.protocol import ChatModel
 
 if TYPE_CHECKING:
     from fathom.llm.openai_compat import OpenAIChat
+    from fathom.llm.retry import Retry
 
 SPECS = "embedded, a .gguf file, MODEL@URL (several with commas for a pool), a URL, scripted:FILE, or first-choice"
 
@@ -36,10 +38,15 @@ def model_spec(environment: Environment, *, url: str = "", model: str = "") -> s
 
 
 def open_model(
-    spec: str, environment: Environment, *, retries: bool = True, on_progress: Progress = quiet
+    spec: str,
+    environment: Environment,
+    *,
+    retries: bool = True,
+    on_progress: Progress = quiet,
+    on_wait: Callable[[str], None] = lambda text: None,
 ) -> ChatModel:
-    """The model a spec names. With `retries` failed requests to endpoints are tried again. `on_progress` hears of the
-    download of the embedded model.
+    """The model a spec names. With `retries` failed requests to endpoints are tried again, and `on_wait` is told so
+    before each wait. `on_progress` hears of the download of the embedded model.
 
     Raises `ConfigError` for a spec that names nothing, `InputError` for a file that is none, `AssetFault`.
     """
@@ -54,10 +61,10 @@ def open_model(
     if spec.startswith("scripted:"):
         return _scripted(Path(spec.removeprefix("scripted:")))
     if "," in spec and "://" in spec:
-        return _pool([part.strip() for part in spec.split(",")], environment, retries)
+        return _pool([part.strip() for part in spec.split(",")], environment, _retry(on_wait) if retries else None)
     name, at, url = spec.rpartition("@")
     if _is_url(url):
-        return _endpoint(url, name if at else "", environment, retries)
+        return _endpoint(url, name if at else "", environment, _retry(on_wait) if retries else None)
     if spec.endswith(".gguf"):
         from fathom.llm.embedded import EmbeddedChat
 
@@ -82,11 +89,20 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
-def _endpoint(url: str, name: str, environment: Environment, retries: bool) -> ChatModel:
+def _endpoint(url: str, name: str, environment: Environment, retry: "Retry | None") -> ChatModel:
     from fathom.llm.retry import RetryingChat
 
     model = _chat(url, name, environment)
-    return RetryingChat(model) if retries else model
+    return RetryingChat(model, retry) if retry else model
+
+
+def _retry(on_wait: Callable[[str], None]) -> "Retry":
+    from fathom.llm.retry import Retry
+
+    def waiting(fault: ModelFault, wait_s: float) -> None:
+        on_wait(f"the model did not answer ({fault}); trying again in {wait_s:.0f} s")
+
+    return Retry(on_wait=waiting)
 
 
 def _chat(url: str, name: str, environment: Environment) -> "OpenAIChat":
@@ -95,7 +111,7 @@ def _chat(url: str, name: str, environment: Environment) -> "OpenAIChat":
     return OpenAIChat(EndpointConfig(base_url=url, model=name, api_key=environment.api_key))
 
 
-def _pool(specs: list[str], environment: Environment, retries: bool) -> ChatModel:
+def _pool(specs: list[str], environment: Environment, retry: "Retry | None") -> ChatModel:
     """A pool of endpoints. Retries go around the pool, so that a call that failed at one is tried at another."""
     from fathom.llm.pool import Endpoint, EndpointPool
     from fathom.llm.retry import RetryingChat
@@ -111,7 +127,7 @@ def _pool(specs: list[str], environment: Environment, retries: bool) -> ChatMode
         chat = _chat(url, name if at else "", environment)
         endpoints.append(Endpoint(key=url, model=chat, weight=float(weight or 1), probe=chat.models))
     pool = EndpointPool(endpoints)
-    return RetryingChat(pool) if retries else pool
+    return RetryingChat(pool, retry) if retry else pool
 
 
 def _scripted(path: Path) -> ChatModel:

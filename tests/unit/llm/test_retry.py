@@ -137,3 +137,20 @@ async def test_a_retrying_model_passes_everything_on() -> None:
     assert [asked.sticky for asked in inner.asked] == ["q1", "q1"]
     await model.close()
     assert inner.closed
+
+
+async def test_each_wait_is_announced() -> None:
+    told: list[tuple[str, float]] = []
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    retry = Retry(RetryConfig(attempts=3), sleep=sleep, on_wait=lambda fault, wait: told.append((str(fault), wait)))
+
+    async def attempt() -> None:
+        raise ModelFault("down")
+
+    with pytest.raises(ModelFault):
+        await retry.run(attempt)
+    assert told == [("down", slept[0]), ("down", slept[1])]
