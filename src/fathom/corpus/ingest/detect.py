@@ -59,23 +59,18 @@ def detect(head: bytes, name: str) -> Format:
             return found
     if b"%PDF-" in head[:1024]:
         return "pdf"
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     by_name = _BY_SUFFIX.get(suffix(name))
-    if by_name in ("zim", "pdf", "office"):
-        return by_name
-    if not wide and b"\0" in head[:8192]:
-        return "binary"
-    if wide:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.decode("utf-16", "ignore").encode("utf-8", "ignore")
+    if b"\0" in head[:8192]:
+        return by_name if by_name in ("zim", "pdf", "office") else "binary"
     return _text_format(head.removeprefix(b"\xef\xbb\xbf"), by_name)
 
 
 def _text_format(head: bytes, by_name: Format | None) -> Format:
     if _MEDIAWIKI.match(head):
         return "mediawiki"
-    if _HTML.match(head):
-        return "html"
-    if by_name == "html":
+    if _HTML.match(head) or by_name == "html":
         return "html"
     if _JSON_LIST.match(head):
         return "json_list"

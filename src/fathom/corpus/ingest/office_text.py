@@ -64,6 +64,9 @@ def _failures(kind: str) -> tuple[type[Exception], ...]:
 
 def _check(path: str, members: int, total_bytes: int, ratio: int, free_bytes: int) -> str:
     size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        if file.read(2) != b"PK":
+            raise InputError("", "corrupt", "it does not begin as an Office file", offset=0)
     try:
         with zipfile.ZipFile(path) as archive:
             listed = archive.infolist()

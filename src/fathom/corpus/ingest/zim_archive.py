@@ -17,6 +17,7 @@ from fathom.core.errors import InputError
 from fathom.corpus.ingest.source import Source
 
 _HEADER = struct.Struct("<IHH16sIIQQQQIIQ")
+_MAGIC = b"ZIM\x04"
 _REDIRECT, _LINK_TARGET, _DELETED = 0xFFFF, 0xFFFE, 0xFFFD
 _NONE, _PLAIN, _XZ, _ZSTD = 0, 1, 4, 5
 _EXTENDED = 0x10
@@ -53,6 +54,8 @@ class Archive:
         self._window, self._window_at = b"", 0
         self._pointers: tuple[int, ...] = ()
         self._pointers_at = -1
+        if self.read_at(0, 4) != _MAGIC:
+            raise source.error("corrupt", "it does not begin as a ZIM file", 0)
         head = self._read(0, _HEADER.size)
         fields = _HEADER.unpack(head)
         _, major, minor, _, self.entries, self.clusters, self._urls, _, self._cluster_list, mimes, _, _, check = fields

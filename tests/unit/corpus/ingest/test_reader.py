@@ -38,6 +38,20 @@ def test_every_sample_is_read_whole_whatever_its_name_and_the_number_of_parsers(
     assert [(d.source, d.text) for d in again] == [(d.source.replace(".", "_"), d.text) for d in documents]
 
 
+def test_wrong_endings_do_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "1.pdf").write_text("<!doctype html><p>An error page saved as PDF.")
+    (tmp_path / "2.docx").write_bytes(SAMPLES["a.pdf"]())
+    (tmp_path / "3.jsonl").write_bytes(SAMPLES["a.xml"]())
+    (tmp_path / "4.zim").write_text("no archive")
+    (tmp_path / "5.docx").write_text("no archive")
+    documents, problems = read(tmp_path)
+    assert list(dict.fromkeys(document.source for document in documents)) == ["1.pdf", "2.docx", "3.jsonl"]
+    assert [(Path(problem.source).name, problem.kind) for problem in problems] == [
+        ("4.zim", "corrupt"),
+        ("5.docx", "corrupt"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
