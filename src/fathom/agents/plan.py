@@ -15,6 +15,7 @@ from fathom.core.text import fold, terms
 
 Combine = Literal["last", "same", "earlier", "later"]
 MAX_LOOKUPS = 4
+MAX_CHARS = 500  # longer questions fit no pattern, and trying would take time that grows with a power of their length
 _COMPARED = "born birth die death released founded country from"
 
 
@@ -78,6 +79,8 @@ _EARLIER = re.compile(r"\b(?:first|earlier|older|before|oldest|longer)\b")
 def parse(question: str) -> Plan:
     """A plan from the question's grammar. Total: at worst the question itself as the one lookup."""
     text = " ".join(question.split()).rstrip("?？ .")
+    if len(text) > MAX_CHARS:
+        return Plan(lookups=(question,))
     plan = _comparison(text) or _same(text) or Plan(lookups=tuple(_chain(_expand(text))))
     if not plan.lookups or len(plan.lookups) > 2 * MAX_LOOKUPS:
         return Plan(lookups=(question,))

@@ -7,7 +7,9 @@ how near they stand to words that state the relation asked for ("born", "directe
 
 import math
 import re
+from bisect import bisect_left
 from functools import lru_cache
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from fathom.agents.nations import country_of
@@ -40,7 +42,6 @@ _HONORIFIC = re.compile(
     rf"^(?:(?:[A-Z]\w+ )?(?:{_RANKS}|President|Governor|Emperor|Sultan|Sir|Dr\.?|(?:Son|Daughter|Child) of) )+"
 )
 _CJK_NAME = re.compile(r"[《「『“]([^》」』”]{1,30})[》」』”]|[\u4e00-\u9fff·]{2,8}")
-_SENTENCE_START = re.compile(r"(?:^|[.!?]\s+|\n\s*)$")
 _OPENERS = frozenset(
     fold(word)
     for word in """The A An It He She They His Her Its In On At During After Before From When
@@ -136,28 +137,57 @@ def candidates(text: str, kind: Kind, *, question: str, most: int = 24, margin: 
         found = _nations(text) or found
     asked = set(terms(question))
     fresh = [span for span in found if terms(span.text) and not set(terms(span.text)) <= asked]
-    far = {span: _distance(span, text, question) for span in fresh}
+    layout = _Layout(text, question)
+    far = {span: _distance(span, layout) for span in fresh}
     ranked = sorted(far, key=lambda span: (far[span], span.start))
     return list(dict.fromkeys(span.text for span in ranked if far[span] <= far[ranked[0]] + margin))[:most]
 
 
-def _distance(span: _Span, text: str, question: str) -> float:
+class _Layout:
+    """Where in a text the question's relation is stated, sentences end and lives are dated: what distances need,
+    found once so that the work for many spans stays small."""
+
+    def __init__(self, text: str, question: str) -> None:
+        self.text, self.question = text, question
+        found = [match for stated in _stated(question) for match in stated.finditer(text)]
+        cues = sorted((match.end(), match.start()) for match in found)
+        self._ends = [end for end, _ in cues]
+        # Entry i: the first start among the cues from i on, by their ends.
+        self._starts = list(accumulate((start for _, start in reversed(cues)), min))[::-1]
+        self._breaks = [match.start() for match in re.finditer(r"[.!?;](?=\s)", text)]
+        lives = [(match, _dates(match.group(1))) for match in _LIFE.finditer(text)]
+        at = [(match.start(), match.end(), dates) for match, dates in lives if len(dates) >= 2]
+        self.births = {start + 1 + dates[0].start for start, _, dates in at}
+        self.deaths = {start + 1 + dates[-1].start for start, _, dates in at}
+
+    def to_cue(self, at: int) -> float:
+        """Characters from the nearest cue to `at`; a sentence between counts 60, a cue behind half as far again."""
+        after = bisect_left(self._ends, at + 1)
+        far = 400.0
+        if after:
+            far = min(far, at - self._ends[after - 1] + 60 * self._sentences(self._ends[after - 1], at))
+        if after < len(self._starts):
+            start = self._starts[after]
+            far = min(far, 1.5 * (start - at) + 15 + 60 * self._sentences(at, max(at, start)))
+        return far
+
+    def _sentences(self, start: int, end: int) -> int:
+        return max(0, bisect_left(self._breaks, end - 1) - bisect_left(self._breaks, start))
+
+
+def _distance(span: _Span, layout: _Layout) -> float:
     """How far `span` is from a statement of what is asked: characters to the nearest cue, spans before a cue and plain
     years counting as farther, places said to be "in" as nearer."""
-    cues = [match for stated in _stated(question) for match in stated.finditer(text)]
-    far = 400.0
-    for match in cues:
-        gap = span.start - match.end() if span.start >= match.end() else 1.5 * (match.start() - span.start) + 15
-        between = text[min(span.start, match.end()) : max(span.start, match.start())]
-        far = min(far, gap + 60 * len(re.findall(r"[.!?;](?=\s)", between)))
+    question = layout.question
+    far = layout.to_cue(span.start)
     if _asks_place(question):
-        far += 0 if _PLACE.search(text[: span.start]) else 40
+        far += 0 if _PLACE.search(layout.text[max(0, span.start - 20) : span.start]) else 40
         far += 25 if country_of(span.text) else 0
     elif re.match(r"who\b", question, re.IGNORECASE):
         far += (60 if country_of(span.text) else 0) + (0 if " " in span.text else 15)
     if _DATE.fullmatch(span.text):
         far += 20 if span.text.isdigit() and not re.search(r"\brelease", question) else 0
-        far += _life_order(span, text, question)
+        far += _life_order(span, layout)
     return far
 
 
@@ -180,16 +210,12 @@ def _stated(question: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(rf"\b{stem}\w*(?:(?: \w+){{0,2}} by\b)?", re.IGNORECASE) for stem in stems)
 
 
-def _life_order(span: _Span, text: str, question: str) -> float:
+def _life_order(span: _Span, layout: _Layout) -> float:
     """In "(12 March 1901 - 4 June 1977)" the first date is the birth and the last the death."""
-    for match in _LIFE.finditer(text):
-        dates = _dates(match.group(1))
-        if len(dates) >= 2 and match.start() < span.start < match.end():
-            at = span.start - match.start() - 1
-            if re.search(r"\b(?:born|birth|birthday)\b", question):
-                return -500 if at == dates[0].start else 0
-            if re.search(r"\b(?:die|died|death)\b", question):
-                return -500 if at == dates[-1].start else 0
+    if re.search(r"\b(?:born|birth|birthday)\b", layout.question):
+        return -500 if span.start in layout.births else 0
+    if re.search(r"\b(?:die|died|death)\b", layout.question):
+        return -500 if span.start in layout.deaths else 0
     return 0
 
 
@@ -214,7 +240,7 @@ def _names(text: str) -> list[_Span]:
     for match in _NAME.finditer(text):
         start, span = match.start(), re.sub(r"['’]s?$", "", match.group().strip(" ,"))
         first = span.split()[0]
-        if fold(first) in _OPENERS and _SENTENCE_START.search(text[:start]):
+        if fold(first) in _OPENERS and _opens_sentence(text, start):
             start, span = start + len(first) + 1, span[len(first) + 1 :]
         bare = _HONORIFIC.sub("", span)
         start, span = (start + len(span) - len(bare), bare) if " " in bare else (start, span)
@@ -223,6 +249,12 @@ def _names(text: str) -> list[_Span]:
             spans.append(_Span(start, span + (title.group() if title else "")))
     spans += [_Span(match.start(), match.group(1) or match.group()) for match in _CJK_NAME.finditer(text)]
     return spans
+
+
+def _opens_sentence(text: str, start: int) -> bool:
+    before = text[:start].rstrip()
+    gap = text[len(before) : start]
+    return not before or "\n" in gap or (bool(gap) and before[-1] in ".!?")
 
 
 def _places(text: str) -> list[_Span]:
