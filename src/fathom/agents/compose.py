@@ -14,6 +14,11 @@ from fathom.core.text import fold, terms
 from fathom.grading.sentences import split_plain
 from fathom.tools.window import relevance
 
+_ASKING = re.compile(
+    r"^(?:(?:what|who|que|quien|qui) (?:is|are|was|were|es|son|fue|est|etait)\b"
+    r"|qu['’]est-ce qu(?:e|['’])(?: c['’]est que)?|explain|describe|define|tell me about|什么是)|是什么$"
+)
+
 
 class Quote(Frozen):
     """A sentence of evidence, word for word (blanks aside), and the id of that evidence."""
@@ -41,8 +46,10 @@ class Found(Frozen):
 
     @classmethod
     def of_sentences(cls, lookup: str, sentences: list[str], spans: list[Evidence]) -> "Found":
-        """Sentences as the answer themselves."""
-        quotes = [quote for quote in _sentences(spans) if quote.text in sentences]
+        """Sentences as the answer themselves, behind the one that opens the page about what is asked."""
+        chosen = [quote for quote in _sentences(spans) if quote.text in sentences]
+        lead = opening(lookup, spans)
+        quotes = list(dict.fromkeys([lead, *chosen] if lead else chosen))
         return cls(lookup=lookup, answer=quotes[0].text if quotes else "", quotes=tuple(quotes))
 
 
@@ -52,6 +59,17 @@ class Verdict(Frozen):
     answer: str
     evidence: tuple[str, ...]
     prose: bool = False
+
+
+def opening(lookup: str, spans: list[Evidence]) -> Quote | None:
+    """For "What is X?" the first sentence of the page titled X, where the evidence has it."""
+    asked = terms(_ASKING.sub(" ", fold(lookup).strip(" ¿?？.")))
+    for item in spans:
+        title = re.sub(r"\s*\([^)]*\)$", "", item.title)
+        # Blank text in front of it aside, a page's first sentence stands at its start.
+        if item.start <= 2 and asked and terms(title) == asked:
+            return next(iter(_sentences([item])), None)
+    return None
 
 
 def best_sentences(lookup: str, spans: list[Evidence], *, most: int) -> list[str]:

@@ -46,7 +46,7 @@ class GuidedConfig(Config):
     pages: int = Field(default=3, ge=1, description="pages opened per lookup")
     text_chars: int = Field(default=1400, ge=200, description="characters of evidence the model reads per lookup")
     choices: int = Field(default=4, ge=1, description="candidate answers offered per lookup; one alone is taken")
-    margin: float = Field(default=20, ge=0, description="how much farther (characters) than the likeliest they may be")
+    margin: float = Field(default=8, ge=0, description="how much farther (characters) than the likeliest they may be")
     sentences: int = Field(default=3, ge=1, description="sentences quoted where sentences are the answer")
     trust_plan: bool = Field(default=True, description="ask the model for a plan before the question's grammar decides")
 
@@ -92,12 +92,12 @@ class Guided:
         return Message(role="tool", content=observation.result.text, tool_call_id=observation.call.id)
 
     def after(self, state: State) -> Decision:
-        if self._progress is None:
-            self._progress = _Progress(plan=self._plan(state))
-            return self._search()
-        progress = self._progress
         if state.forced is not None:
             return Finish(answer=self._answer(state))
+        if self._progress is None:
+            self._progress = _Progress(plan=self._plan(state))
+            return self._next(state)
+        progress = self._progress
         if progress.stage == "search":
             return self._visit(state)
         if progress.stage == "visit":
@@ -121,7 +121,10 @@ class Guided:
         question = state.task.question
         proposed = _read_plan(state.reply.text)
         own = parse(question)
-        if proposed is not None and self._config.trust_plan and usable(proposed, question):
+        if proposed is None or not self._config.trust_plan or not usable(proposed, question):
+            return own
+        # What kind of question it is the grammar tells more surely than a small model does.
+        if proposed.combine == own.combine:
             return proposed.model_copy(update={"options": own.options})
         return own
 
@@ -190,26 +193,38 @@ class Guided:
         return _form("extract", prompt("guided_extract"), shots, asked, _object("answer", answer))
 
     def _extracted(self, state: State) -> Found:
-        assert self._progress is not None and state.reply is not None
+        """What the form says; where it cannot be used, what the harness itself finds likeliest."""
+        assert self._progress is not None
         progress = self._progress
-        lookup = progress.lookup
-        reply = _read_object(state.reply.text)
-        if isinstance(numbers := reply.get("sentences"), list):
-            chosen = [progress.offered[n - 1] for n in dict.fromkeys(numbers) if 1 <= n <= len(progress.offered)]
-            return Found.of_sentences(lookup, chosen, progress.spans)
-        answer = str(reply.get("answer") or "").strip()
-        return Found.of_span(lookup, answer, progress.spans)
+        lookup, offered, spans = progress.lookup, progress.offered, progress.spans
+        # Out of calls there is no reply to the last form; the one before was to another.
+        replied = state.reply is not None and bool(state.segment.turns)
+        reply = _read_object(state.reply.text) if state.reply is not None and replied else {}
+        if kind_of(lookup) == "prose":
+            numbers = reply.get("sentences")
+            picked = [n for n in numbers if type(n) is int] if isinstance(numbers, list) else []
+            chosen = [offered[n - 1] for n in picked[: self._config.sentences] if 1 <= n <= len(offered)]
+            return Found.of_sentences(lookup, chosen or best_sentences(lookup, spans, most=1), spans)
+        said = reply.get("answer")
+        found = Found.of_span(lookup, said.strip() if isinstance(said, str) else "", spans)
+        return found if found.answer or not offered else Found.of_span(lookup, offered[0], spans)
 
     def _next(self, state: State) -> Decision:
-        if self._unfinished():
-            return self._search()
+        while self._progress is not None and self._unfinished():
+            if not re.search(r"#\d", self._progress.lookup):
+                return self._search()
+            # An answer it needs was not found; a search without it would bring an answer to something else.
+            self._progress.found.append(Found(lookup=self._progress.lookup))
         return Finish(answer=self._answer(state))
 
     def _answer(self, state: State) -> str | None:
         if self._progress is None:
             return None
-        if state.reply is not None and self._unfinished() and state.forced is not None:
-            self._progress.found.append(self._extracted(state))
+        progress = self._progress
+        # What was read for another lookup answers this one only if the model, asked, says so.
+        read = progress.stage == "extract" or bool(state.segment.turns)
+        if self._unfinished() and state.forced is not None and progress.spans and read:
+            progress.found.append(self._extracted(state))
         return compose(decide(self._progress.plan, self._progress.found), self._progress.found)
 
     def _nearest(self, evidence: list[Evidence], lookup: str) -> list[Evidence]:
@@ -251,7 +266,7 @@ def _object(key: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _read_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

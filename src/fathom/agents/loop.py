@@ -88,6 +88,10 @@ class _Runner:
                 return StopReason(kind="budget", budget="context", forced=True), await self.forced_answer("context")
             decision = policy.after(state)
             while isinstance(decision, Act):
+                # Contexts and model calls are not what a policy's own calls spend.
+                limit = self.a.config.budget.exhausted(state.meter.usage)
+                if limit in ("tool_calls", "seconds"):
+                    return StopReason(kind="budget", budget=limit, forced=True), await self.forced_answer(limit)
                 await self.act(decision.calls)
                 decision = policy.after(state)
             if isinstance(decision, Finish):

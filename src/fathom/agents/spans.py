@@ -34,8 +34,8 @@ _NUMBER = re.compile(
 )
 _INITIAL = r"(?:[A-ZÀ-ÖØ-ÞĀ-ŽА-Я]\.)+"
 _WORD = r"(?:[A-ZÀ-ÖØ-ÞĀ-ŽŞА-Я][\w'’\-]+|[A-ZÀ-Þ]\b)"
-_JOIN = r"(?:(?:of|de|da|do|dos|del|di|von|van|der|den|the|du|la|le|al|el|ibn|bin|y|zu|af)\s+){0,2}"
-_NAME = re.compile(rf"(?:{_INITIAL}|{_WORD})(?:\s+{_JOIN}(?:{_INITIAL}|{_WORD}|I+\b))*")
+_JOIN = r"(?:(?:of|de|da|do|dos|del|di|von|van|der|den|the|du|la|le|al|el|ibn|bin|y|zu|af)[^\S\n]+){0,2}"
+_NAME = re.compile(rf"(?:{_INITIAL}|{_WORD})(?:[^\S\n]+{_JOIN}(?:{_INITIAL}|{_WORD}|I+\b))*")
 _RANKS = "King|Queen|Prince|Princess|Duke|Duchess|Count|Countess|Earl|Marquess|Margrave|Baron|Lord|Landgrave|Elector"
 _TITLE = re.compile(rf", (?:\d+\w\w )?(?:{_RANKS}) of [A-ZÀ-ÖØ-Þ][\w\-]+(?:[ -][A-ZÀ-ÖØ-Þ][\w\-]+)*")
 _HONORIFIC = re.compile(
@@ -57,13 +57,21 @@ _HOW_MUCH = re.compile(
 _WHO = re.compile(r"\b(?:who|whom|whose|where|which|place|qui|ou|quien|donde|country|nationality)\b|谁|哪")
 _HOW = re.compile(
     r"^(?:how|why|explain|describe|tell|comment|pourquoi|como|por que)\b"
-    r"|^(?:what|que) (?:is|are|was|were|does|do) (?!.*\bof\b)|怎|为什么|什么是|是什么"
+    r"|^(?:what|que) (?:is|are|was|were|does|do|es|son) (?!.*\b(?:of|del?)\b)|^qu.est-ce qu(?!.*\b(?:du|de|des)\b)"
+    r"|怎|为什么|什么是|是什么"
+)
+# "Who was Ada Lovelace?" asks for a description; with any other word in lower case it asks for a name.
+_WHO_IS = re.compile(
+    r"(?:who|qui|qui[eé]n)\s(?:is|was|est|[eé]tait|es|fue)(?:\s(?-i:[A-ZÀ-Þ][\w.'’\-]*|of|the|de|von|van|der|la))+",
+    re.IGNORECASE,
 )
 
 
 def kind_of(question: str) -> Kind:
     """What kind of span answers `question`, by its question word (English, French, Spanish, Chinese)."""
-    text = fold(question)
+    text = fold(question).strip(" ¿?？.")
+    if _WHO_IS.fullmatch(question.strip(" ¿?？.")):
+        return "prose"
     kinds: tuple[tuple[re.Pattern[str], Kind], ...] = (
         (_WHEN, "date"),
         (_HOW_MUCH, "number"),
