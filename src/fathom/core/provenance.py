@@ -9,7 +9,7 @@ from pathlib import Path
 
 import fathom
 
-_SHAPING = ("xllamacpp", "openai", "tantivy", "trafilatura", "pydantic")
+_SHAPING = ("xllamacpp", "openai", "tantivy", "selectolax", "pydantic")
 
 
 def source_root() -> Path:
