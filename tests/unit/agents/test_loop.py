@@ -1,5 +1,6 @@
 """The loop with ReAct on a scripted model: how attempts run, end and fail."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -79,7 +80,7 @@ async def test_prompts_of_a_segment_only_grow(tmp_path: Path) -> None:
     trial = Trial(tmp_path, [SEARCH, "no action here", VISIT, ANSWER])
     await trial.run()
     asked = [request.messages for request in trial.model.asked]
-    assert all(after[: len(before)] == before for before, after in zip(asked, asked[1:], strict=False))
+    assert all(after[: len(before)] == before for before, after in itertools.pairwise(asked))
 
 
 async def test_every_call_of_a_turn_runs_in_order_with_one_observation_each(tmp_path: Path) -> None:

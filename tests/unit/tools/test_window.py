@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +10,7 @@ from fathom.tools.window import pieces, relevance, windows
 def test_pieces_cover_all_that_is_not_blank_in_order(text: str, size: int) -> None:
     spans = pieces(text, size)
     assert all(start < end and end - start <= size for start, end in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
 
 
