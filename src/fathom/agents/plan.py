@@ -79,7 +79,7 @@ _EARLIER = re.compile(r"\b(?:first|earlier|older|before|oldest|longer)\b")
 def parse(question: str) -> Plan:
     """A plan from the question's grammar. Total: at worst the question itself as the one lookup."""
     text = " ".join(question.split()).rstrip("?？ .")
-    if len(text) > MAX_CHARS:
+    if not text or len(text) > MAX_CHARS:
         return Plan(lookups=(question,))
     plan = _comparison(text) or _same(text) or Plan(lookups=tuple(_chain(_expand(text))))
     if not plan.lookups or len(plan.lookups) > 2 * MAX_LOOKUPS:

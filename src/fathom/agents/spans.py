@@ -39,7 +39,7 @@ _NAME = re.compile(rf"(?:{_INITIAL}|{_WORD})(?:[^\S\n]+{_JOIN}(?:{_INITIAL}|{_WO
 _RANKS = "King|Queen|Prince|Princess|Duke|Duchess|Count|Countess|Earl|Marquess|Margrave|Baron|Lord|Landgrave|Elector"
 _TITLE = re.compile(rf", (?:\d+\w\w )?(?:{_RANKS}) of [A-ZÀ-ÖØ-Þ][\w\-]+(?:[ -][A-ZÀ-ÖØ-Þ][\w\-]+)*")
 _HONORIFIC = re.compile(
-    rf"^(?:(?:[A-Z]\w+ )?(?:{_RANKS}|President|Governor|Emperor|Sultan|Sir|Dr\.?|(?:Son|Daughter|Child) of) )+"
+    rf"^(?:(?:[A-Z]\w+ )?(?:{_RANKS}|President|Governor|Emperor|Sultan|Sir|Dr\.?|(?:Son|Daughter|Child) of) (?!of\b))+"
 )
 _CJK_NAME = re.compile(r"[《「『“]([^》」』”]{1,30})[》」』”]|[\u4e00-\u9fff·]{2,8}")
 _OPENERS = frozenset(
@@ -157,6 +157,7 @@ class _Layout:
 
     def __init__(self, text: str, question: str) -> None:
         self.text, self.question = text, question
+        self._counted = _HOW_MUCH.search(fold(question)) is not None
         found = [match for stated in _stated(question) for match in stated.finditer(text)]
         cues = sorted((match.end(), match.start()) for match in found)
         self._ends = [end for end, _ in cues]
@@ -176,7 +177,9 @@ class _Layout:
             far = min(far, at - self._ends[after - 1] + 60 * self._sentences(self._ends[after - 1], at))
         if after < len(self._starts):
             start = self._starts[after]
-            far = min(far, 1.5 * (start - at) + 15 + 60 * self._sentences(at, max(at, start)))
+            # A number stands in front of what it counts.
+            slope, extra = (1.0, 0) if self._counted else (1.5, 15)
+            far = min(far, slope * (start - at) + extra + 60 * self._sentences(at, max(at, start)))
         return far
 
     def _sentences(self, start: int, end: int) -> int:

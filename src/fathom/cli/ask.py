@@ -12,7 +12,14 @@ def ask(
     question: Annotated[list[str], typer.Argument(help="The question; - reads it from standard input.")],
     agent: Annotated[str, typer.Option(help="How to research: guided, react or tongyi.")] = "guided",
     model: Annotated[str, typer.Option(help="embedded, a .gguf file, or MODEL@URL.")] = "",
-    world: Annotated[str, typer.Option("--world", "--corpus", help="The corpus to research in.")] = "",
+    world: Annotated[
+        str,
+        typer.Option(
+            "--world",
+            "--corpus",
+            help="Where to research: a corpus, or the web as live:URL of a SearXNG server (live:http://localhost:8080).",
+        ),
+    ] = "",
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as in search.k=5.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def verify(
-    report: Annotated[Path, typer.Argument(help="A report.json or the run folder that holds it.")],
+    report: Annotated[Path, typer.Argument(help="A report.json, the run folder that holds it, or the run's id.")],
     json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Repeat every check of a report: pages, spans, verdicts, sources. Ends with status 1 if anything does not hold."""
     from fathom.grading.report_files import find_report
     from fathom.grading.verify import verify_folder
 
-    path = find_report(report)
+    path = find_report(report if report.exists() else _run_folder(report))
     lines = verify_folder(path)
     failed = next((line for line in lines if line.problem), None)
     if json_:
@@ -28,6 +28,16 @@ def verify(
     if failed is not None:
         sys.stderr.write(f"fathom: {failed.subject}: {' '.join(failed.problem.split())}\n")
         raise typer.Exit(1)
+
+
+def _run_folder(name: Path) -> Path:
+    """The folder of the run of that name; `name` itself where it can only be meant as a path."""
+    from fathom.core.config import Environment
+    from fathom.rollout.catalogue import find_run
+
+    if len(name.parts) != 1 or name.suffix:
+        return name
+    return find_run(Environment.read().home / "runs", str(name))
 
 
 def _print_json(path: Path, lines: "list[Line]") -> None:

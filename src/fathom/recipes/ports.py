@@ -1,9 +1,11 @@
 """Worlds and models by their specs, opened at first use where a run may not need them at all."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from fathom.core.assets import Progress, quiet
 from fathom.core.config import Environment
+from fathom.core.errors import ConfigError
 from fathom.core.evidence import Page
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.protocol import ChatModel, Completion, Sampling
@@ -13,12 +15,22 @@ from fathom.recipes.research import Ports, ResolvedResearch
 from fathom.world.protocol import Hit, World, WorldLink
 from fathom.world.simulated import SimulatedWorld
 
+LIVE = "live:"
+
 
 def open_world(spec: str, environment: Environment, progress: Progress = quiet) -> World:
-    """The world a spec names: a corpus by name, built first where it is one that fathom knows how to get.
+    """The world a spec names: a corpus by name, built first where it is one that fathom knows how to get, or the web
+    as `live:` and the base URL of a SearXNG server.
 
     Raises `ConfigError` where there is none of that name.
     """
+    if spec.startswith(LIVE):
+        from fathom.world.live import LiveConfig, LiveWorld
+
+        url = spec.removeprefix(LIVE)
+        if not re.match(r"https?://[^/\s]", url):
+            raise ConfigError(f"{spec!r} names no search server", hint="as in live:http://localhost:8080")
+        return LiveWorld(LiveConfig(searxng_url=url))
     return SimulatedWorld(ensure_corpus(spec, environment.home, progress))
 
 

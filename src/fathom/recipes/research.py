@@ -39,7 +39,7 @@ class ResearchConfig(Config):
 
     agent: AgentName = "guided"
     model: str = Field(default="embedded", description="embedded, a .gguf path, or MODEL@URL")
-    world: str = Field(default="vital", description="a corpus name")
+    world: str = Field(default="vital", description="a corpus name, or live:URL of a SearXNG server")
     reader: str = Field(default="", description="model that reads pages for visit, as `model`; empty: by relevance")
     calling: CallingStrategy | Literal["auto"] = Field(default="auto", description="auto: from the model's profile")
     official_prompt: str = Field(default="", description="your own copy of the released prompt file (agent tongyi)")
