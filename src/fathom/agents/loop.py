@@ -11,8 +11,10 @@ from fathom.agents.protocol import (
     Act,
     AgentConfig,
     ContextPolicy,
+    Decision,
     Finish,
     Force,
+    ForcedBy,
     NewSegment,
     Observation,
     OpenSegment,
@@ -114,7 +116,7 @@ class _Runner:
         state.malformed = state.malformed + 1 if not reply.calls and reply.malformed else 0
         state.context_tokens = _measured(completion) or self.estimate(state.segment.messages)
         self.a.listener.on_event("turn", {"role": state.segment.role, "message": message.model_dump(mode="json")})
-        if reply.calls and state.forced is None:
+        if reply.calls:
             await self.act(reply.calls)
 
     async def act(self, calls: tuple[ToolCall, ...]) -> None:
@@ -129,10 +131,8 @@ class _Runner:
             self.a.listener.on_event("observation", observation.model_dump(mode="json"))
 
     async def observe(self, call: ToolCall) -> Observation:
-        limit = self.a.config.budget.tool_calls
-        if limit is not None and self.state.meter.usage.tool_calls >= limit:
-            spent = ToolResult(text="Not run: the budget of tool calls is spent.")
-            return Observation(call=call, result=spent, error="denied")
+        if why := self.refusal():
+            return Observation(call=call, result=ToolResult(text=f"Not run: {why}"), error="denied")
         self.state.meter.add(tool_calls=1)
         try:
             result = await self.a.tools.run(call, self.context)
@@ -144,14 +144,22 @@ class _Runner:
             result = result.model_copy(update={"text": text})
         return Observation(call=call, result=result)
 
-    async def forced_answer(self, why: "str") -> str | None:
+    def refusal(self) -> str:
+        """Why no call is run now; empty when calls are. A refused call gets its observation too: chat APIs take
+        no conversation in which a call has none."""
+        if self.state.forced is not None:
+            return "the search is over, give the answer."
+        limit = self.a.config.budget.tool_calls
+        spent = limit is not None and self.state.meter.usage.tool_calls >= limit
+        return "the budget of tool calls is spent." if spent else ""
+
+    async def forced_answer(self, why: ForcedBy) -> str | None:
         """Ask for the answer out of the reserve. What was gathered stays where it is."""
         state = self.state
-        state.forced = why  # type: ignore[assignment]
+        state.forced = why
         self.follow(self.a.policy.force(state))
-        for _ in range(FINAL_CALLS - 1):
-            if self.out_of_calls():
-                break
+        asked = 0
+        while asked < FINAL_CALLS and not self.out_of_calls():
             try:
                 await self.turn()
             except ContextOverflowError:
@@ -160,6 +168,7 @@ class _Runner:
                 state.overflowed = True
                 self.follow(self.a.policy.force(state))
                 continue
+            asked += 1
             decision = self.a.policy.after(state)
             if isinstance(decision, Finish):
                 return decision.answer
@@ -177,7 +186,7 @@ class _Runner:
         self.state.context_tokens = self.estimate(opening.messages)
         self.a.listener.on_event("segment", {"role": opening.role})
 
-    def follow(self, decision: object) -> None:
+    def follow(self, decision: Decision) -> None:
         if isinstance(decision, NewSegment):
             self.open(decision)
         elif isinstance(decision, Say):

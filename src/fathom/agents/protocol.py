@@ -20,6 +20,9 @@ from fathom.llm.protocol import Completion, Sampling
 from fathom.llm.wire import ParsedReply
 from fathom.tools.protocol import ToolResult
 
+ForcedBy = BudgetKind | Literal["malformed"]
+"""Why the final answer is asked for: the limit that was reached, or replies that could not be used."""
+
 
 class Continue(Frozen):
     """Ask the model for the next turn of this segment."""
@@ -103,7 +106,7 @@ class State:
     malformed: int = 0
     context_tokens: int = 0
     calls_made: int = 0
-    forced: BudgetKind | Literal["malformed"] | None = None
+    forced: ForcedBy | None = None
     overflowed: bool = False
 
     @property

@@ -19,7 +19,7 @@ from fathom.core.evidence import Evidence
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.calling import Calling
 from fathom.llm.protocol import Completion
-from fathom.llm.wire import ParsedReply
+from fathom.llm.wire import ParsedReply, neutralise
 
 FORCE_TEXT = {
     "llm_calls": "The number of steps is used up.",
@@ -72,7 +72,7 @@ class ReAct:
             answer = reply.answer or (None if reply.calls or reply.malformed else reply.text.strip() or None)
             return Finish(answer=answer) if answer else Say(text=self._request(state, state.forced))
         if reply.calls:
-            return Continue()
+            return Continue() if reply.malformed is None else Say(text=reply.malformed.advice)
         if reply.answer is not None and reply.malformed is None:
             return Finish(answer=reply.answer)
         if state.malformed >= self._malformed_limit:
@@ -98,7 +98,9 @@ class ReAct:
         )
 
     def last_resort(self, state: State) -> str | None:
-        return state.reply.text.strip() or None if state.reply is not None else None
+        # What stands beside a call is a remark on it.
+        said = state.reply.text.strip() if state.reply is not None and not state.reply.calls else ""
+        return said or None
 
     def _request(self, state: State, why: str) -> str:
         how = f" {self._offer.answer_how}" if self._offer.answer_how else ""
@@ -106,11 +108,12 @@ class ReAct:
 
 
 def evidence_digest(evidence: list[Evidence], limit: int) -> str:
-    """The latest evidence that fits into `limit` characters, in order of citing; says how much was left out."""
+    """The latest evidence that fits into `limit` characters, in order of citing, with nothing in it that
+    could pose as a turn; says how much was left out."""
     rows: list[str] = []
     room = limit
     for item in reversed(evidence):
-        row = f"[{item.id}] {item.title}: {item.text}"
+        row = neutralise(f"[{item.id}] {item.title}: {item.text}")
         if len(row) > room:
             break
         rows.append(row)

@@ -12,7 +12,7 @@ from pydantic import Field
 from fathom.core.model import Frozen
 from fathom.core.trajectory import BudgetKind, Usage
 
-FINAL_CALLS = 3  # a forced answer is asked for at most this often
+FINAL_CALLS = 2  # a forced answer is asked for at most this often
 
 
 class Budget(Frozen):

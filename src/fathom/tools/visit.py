@@ -8,16 +8,17 @@ Differs from the paper: long pages are windowed by relevance instead of cut at 9
 """
 
 import asyncio
-import json
 from typing import Any
 
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import PageNotFoundError, ToolError, WorldUnavailableFault
+from fathom.core.errors import ContextOverflowError, PageNotFoundError, ToolError, WorldUnavailableFault
 from fathom.core.evidence import Evidence, Page
 from fathom.core.message import Message, ToolSpec
+from fathom.llm.lenient_json import decode
 from fathom.llm.protocol import ChatModel, Sampling
+from fathom.llm.wire import neutralise
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.window import windows
 
@@ -137,14 +138,17 @@ def _failure_text(url: str, failure: BaseException) -> str:
 
 
 async def _ask_reader(reader: ChatModel, page: Page, goal: str, cited: list[Evidence]) -> tuple[list[Evidence], str]:
-    """The spans the reader chose and its summary; all of them and no summary where its reply cannot be read."""
+    """The spans the reader chose and its summary; all of them and no summary where they are too long for it or its
+    reply cannot be read."""
     spans = "\n\n".join(f"[{item.id}] {item.text}" for item in cited)
-    prompt = READER_PROMPT.format(goal=goal, title=page.title, spans=spans)
-    completion = await reader.complete(
-        [Message(role="user", content=prompt)], (), Sampling(temperature=0, max_tokens=700, json_schema=_READER_SCHEMA)
-    )
+    prompt = READER_PROMPT.format(goal=goal, title=neutralise(page.title), spans=neutralise(spans))
+    sampling = Sampling(temperature=0, max_tokens=700, json_schema=_READER_SCHEMA)
     try:
-        reply = json.loads(completion.message.content)
+        completion = await reader.complete([Message(role="user", content=prompt)], (), sampling)
+    except ContextOverflowError:
+        return cited, ""
+    try:
+        reply = decode(completion.message.content)
         wanted = {str(name).strip("[] ") for name in reply["evidence"]}
         summary = str(reply["summary"]).strip()
     except (ValueError, KeyError, TypeError):

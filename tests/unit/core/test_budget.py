@@ -38,7 +38,7 @@ def test_limits(limits: dict[str, Any], spent: dict[str, Any], context: int, end
 
 
 @given(st.integers(1, 500), st.floats(0, 0.99))
-def test_one_to_three_calls_are_kept_for_the_answer(limit: int, reserve: float) -> None:
+def test_one_call_or_two_are_kept_for_the_answer(limit: int, reserve: float) -> None:
     budget = Budget.model_validate({**FREE.model_dump(), "llm_calls": limit, "reserve": reserve})
     used = next(n for n in range(limit + 1) if budget.exhausted(Usage(llm_calls=n)) == "llm_calls")
     assert 1 <= limit - used <= FINAL_CALLS
