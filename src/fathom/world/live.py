@@ -6,9 +6,10 @@ their parser processes. Addresses that are not of the public internet are refuse
 
 import asyncio
 import ipaddress
+import json
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -20,6 +21,7 @@ from fathom.core.config import Config
 from fathom.core.errors import InputError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.corpus.document import Document
+from fathom.corpus.ingest.options import ReadOptions
 from fathom.corpus.ingest.reader import read_documents
 from fathom.world.protocol import Hit, WorldLink
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     import httpx2
 
 _GONE = (404, 410)
+# IPv6 addresses whose last 32 bits are an IPv4 address: of NAT64 (RFC 6052) and "compatible" ones (RFC 4291).
+_CARRYING = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 _SUFFIX = {"text/html": ".html", "application/xhtml+xml": ".html", "application/pdf": ".pdf", "text/plain": ".txt"}
 
 
@@ -54,13 +58,14 @@ class LiveWorld:
         if not query.strip():
             return ()
         url = urljoin(self._config.searxng_url.rstrip("/") + "/", "search")
-        reply = await self._get(url, {"q": query[:512], "format": "json"}, what="search")
+        asked = query[:512].encode("utf-8", "replace").decode()
+        body = await self._get(url, {"q": asked, "format": "json"})
         try:
-            rows = reply.json()["results"]
-            hits = [_hit(row) for row in rows]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise WorldUnavailableFault("search: the reply is not SearXNG's JSON") from None
-        best = {hit.url: hit for hit in reversed(hits) if hit.url}
+            hits = [_hit(row) for row in json.loads(body)["results"] if row.get("url")]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            hint = "SearXNG gives it where `search.formats` in its settings.yml lists json"
+            raise WorldUnavailableFault("search: the reply is not SearXNG's JSON", hint=hint) from None
+        best = {hit.url: hit for hit in reversed(hits)}
         return tuple(hit for hit in hits if best.get(hit.url) is hit)[:k]
 
     async def open(self, url: str) -> Page:
@@ -77,82 +82,89 @@ class LiveWorld:
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
         document = await self._document(url)
-        targets = [(urljoin(url, link.target), link.anchor) for link in document.links]
-        return tuple(
-            WorldLink(url=target, title=anchor, anchor=anchor)
-            for target, anchor in targets
-            if target.startswith(("http://", "https://"))
-        )
+        return tuple(WorldLink(url=link.target, title=link.anchor, anchor=link.anchor) for link in document.links)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.aclose()
+            self._client = None
 
     async def _document(self, url: str) -> Document:
         with tempfile.TemporaryDirectory(prefix="fathom-page-") as folder:
             try:
                 async with asyncio.timeout(self._config.timeout_s):
-                    path = await self._fetch(url, Path(folder))
+                    path, final = await self._fetch(url, Path(folder))
             except TimeoutError:
                 raise WorldUnavailableFault(f"no whole page within {self._config.timeout_s:g} s") from None
-            return await asyncio.to_thread(_read, path, url)
+            return await asyncio.to_thread(_read, path, url, final)
 
-    async def _fetch(self, url: str, folder: Path) -> Path:
-        """The body of the page in a file whose suffix tells its type."""
+    async def _fetch(self, url: str, folder: Path) -> tuple[Path, str]:
+        """The body of the page in a file whose suffix tells its type, and the address redirects led to."""
         import httpx2
 
         for _ in range(self._config.max_redirects + 1):
             await self._check(url)
             try:
                 async with self._http().stream("GET", url) as reply:
-                    if reply.is_redirect:
+                    if reply.has_redirect_location:
                         url = urljoin(url, reply.headers.get("location", ""))
                         continue
                     _check_status(reply.status_code)
-                    return await self._save(reply, folder)
-            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                    return await self._save(reply, folder), url
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
                 raise WorldUnavailableFault(f"the page could not be fetched: {type(error).__name__}") from None
         raise WorldUnavailableFault(f"more than {self._config.max_redirects} redirects")
 
     async def _save(self, reply: "httpx2.Response", folder: Path) -> Path:
         media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         path = folder / f"page{_SUFFIX.get(media_type, '')}"
-        size = 0
         with path.open("wb") as file:
-            async for chunk in reply.aiter_bytes(65536):
-                size += len(chunk)
-                if size > self._config.max_bytes:
-                    raise WorldUnavailableFault(f"the page is larger than {self._config.max_bytes} bytes")
+            async for chunk in self._body(reply):
                 file.write(chunk)
         return path
+
+    async def _body(self, reply: "httpx2.Response") -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in reply.aiter_bytes(65536):
+            size += len(chunk)
+            if size > self._config.max_bytes:
+                raise WorldUnavailableFault(f"the reply is larger than {self._config.max_bytes} bytes")
+            yield chunk
 
     async def _check(self, url: str) -> None:
         """Refuse what is no web address, and addresses inside private networks. The name is resolved here and again to
         connect, so a name server that changes its answer between the two is not caught."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        try:
+            parts = urlsplit(url)
+            host, port, login = parts.hostname, parts.port, "@" in parts.netloc
+        except ValueError:
+            raise PageNotFoundError(f"{url!r} is not an address of a web page") from None
+        if parts.scheme not in ("http", "https") or not host or login:
             raise PageNotFoundError(f"{url!r} is not an address of a web page")
         if self._config.allow_private:
             return
         try:
             loop = asyncio.get_running_loop()
-            found = await loop.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+            found = await loop.getaddrinfo(host, port or 443, type=socket.SOCK_STREAM)
         except (OSError, ValueError):
             raise WorldUnavailableFault("the host name could not be resolved") from None
-        if not all(ipaddress.ip_address(row[4][0]).is_global for row in found):
+        if not all(_is_public(str(row[4][0])) for row in found):
             raise PageNotFoundError(f"{url!r} is not on the public internet")
 
-    async def _get(self, url: str, params: dict[str, str], *, what: str) -> "httpx2.Response":
+    async def _get(self, url: str, params: dict[str, str]) -> bytes:
+        """The body of the search server's reply. It is the user's own, so its address may be private."""
         import httpx2
 
         try:
-            async with asyncio.timeout(self._config.timeout_s):
-                reply = await self._http().get(url, params=params)
+            async with (
+                asyncio.timeout(self._config.timeout_s),
+                self._http().stream("GET", url, params=params) as reply,
+            ):
+                if reply.status_code != 200:
+                    raise WorldUnavailableFault(f"search: the server answered with status {reply.status_code}")
+                return b"".join([chunk async for chunk in self._body(reply)])
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            raise WorldUnavailableFault(f"{what}: {type(error).__name__}") from None
-        if reply.status_code != 200:
-            raise WorldUnavailableFault(f"{what}: status {reply.status_code}")
-        return reply
+            raise WorldUnavailableFault(f"search: {type(error).__name__}") from None
 
     def _http(self) -> "httpx2.AsyncClient":
         import httpx2
@@ -162,6 +174,17 @@ class LiveWorld:
             headers = {"user-agent": self._config.user_agent, "accept-encoding": "gzip"}
             self._client = httpx2.AsyncClient(headers=headers, timeout=self._config.timeout_s, follow_redirects=False)
         return self._client
+
+
+def _is_public(text: str) -> bool:
+    """Whether an address is of the public internet, and so is the IPv4 address it may carry."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = address.ipv4_mapped or address.sixtofour
+        if carried is None and any(address in network for network in _CARRYING):
+            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        address = carried or address
+    return address.is_global and not address.is_multicast
 
 
 def _check_status(status: int) -> None:
@@ -182,10 +205,11 @@ def _hit(row: dict[str, Any]) -> Hit:
     )
 
 
-def _read(path: Path, url: str) -> Document:
-    """The fetched file as one document. Raises `WorldUnavailableFault` where it holds no text."""
+def _read(path: Path, url: str, final: str) -> Document:
+    """The fetched file as one document, its links as seen from `final`. Raises `WorldUnavailableFault` where it holds
+    no text."""
     problems: list[InputError] = []
-    documents = list(read_documents(path, on_problem=problems.append))
+    documents = list(read_documents(path, on_problem=problems.append, options=ReadOptions(page_url=final)))
     if not documents:
         why = f"{problems[0].kind}: {problems[0].reason}" if problems else "it holds no text"
         raise WorldUnavailableFault(f"the page could not be read: {why}")

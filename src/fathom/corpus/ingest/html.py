@@ -1,14 +1,15 @@
 """HTML files: decoded, parsed in a parser process, links to other files of the folder kept with anchor and place.
 
 A page's address is its file, so a relative link becomes the address of the file it leads to; one that leads out of the
-folder is dropped; `http` and `https` links stay. Fragments go: links are between pages.
+folder is dropped; `http` and `https` links stay. A page of the web, fetched by itself, has web links only. Fragments
+go: links are between pages.
 """
 
 import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from fathom.corpus.document import Document, Link
 from fathom.corpus.ingest.isolate import Job
@@ -65,10 +66,23 @@ def decode_html(data: bytes) -> str:
 
 def resolve(source: Source, href: str) -> str:
     """The address `href` leads to from this file; empty where it leads nowhere that counts."""
+    if source.options.page_url:
+        return _on_the_web(href, source.options.page_url)
     web, path = follow(href, source.name)
     if path == "." or path.endswith("/"):
         path = posixpath.normpath(posixpath.join(path, _INDEX))
     return web or ("" if path in ("", source.name) else file_address(path))
+
+
+def _on_the_web(href: str, page_url: str) -> str:
+    try:
+        parts = urlsplit(urljoin(page_url, mend(href.strip())))
+        parts = parts._replace(fragment="")
+        address = parts.geturl()
+    except ValueError:
+        return ""
+    leads_on = parts.scheme in ("http", "https") and parts.netloc and address != page_url.partition("#")[0]
+    return address if leads_on else ""
 
 
 def follow(href: str, base: str) -> tuple[str, str]:

@@ -36,6 +36,9 @@ class ReadOptions(Config):
     parser_cpu_s: int = Field(default=60, ge=1, description="CPU seconds one document may take in its parser")
     parser_memory_bytes: int = Field(default=2048 * MIB, ge=256 * MIB, description="address space of a parser process")
     parsers: int = Field(default=2, ge=1, description="parser processes; they change the speed, not the result")
+    page_url: str = Field(
+        default="", description="web address of the one page that is read: its links are resolved against it"
+    )
     redirects: int = Field(
         default=5_000_000, ge=0, description="redirects of one file kept in memory as aliases, about 250 bytes each"
     )
