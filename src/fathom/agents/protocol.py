@@ -1,7 +1,7 @@
 """What makes an agent: a context policy that says what comes next, the way tools are called, limits.
 
 The loop owns the effects (sampling, tools, budgets, the record); a policy only reads the `State` and decides. So
-policies are pure, and the same loop runs ReAct, guided and every other one.
+policies have no effects, and the same loop runs ReAct, guided and every other one.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """`visit`: several pages for one goal; name and schema are those of the released system.
 
 A page becomes evidence: exact spans of its text, each with an id the answer can cite. Where a reader model is set it
-chooses among the spans and writes the summary; else both come from the spans' relevance to the goal.
+chooses among the spans and writes a summary; else the spans nearest to the goal are given, without one.
 
 Reference: Tongyi DeepResearch report, tools (visit returns evidence and summary for a goal).
 Differs from the paper: long pages are windowed by relevance instead of cut at 95K tokens, and evidence is exact spans.
