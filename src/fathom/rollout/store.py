@@ -169,6 +169,8 @@ def is_held(folder: Path) -> bool:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, timeout=5.0, isolation_level=None)
+    # In a damaged file texts may be no UTF-8; the chain then tells, which it could not if reading them raised.
+    db.text_factory = lambda data: data.decode("utf-8", "replace")
     try:
         if mode != "ro":
             db.execute("PRAGMA journal_mode = WAL")
