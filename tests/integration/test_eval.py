@@ -103,7 +103,7 @@ def test_when_every_attempt_failed_the_command_fails(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     down = ScriptedChat(lambda messages: ModelFault("refused"))
-    monkeypatch.setattr(evaluate, "open_model", lambda spec, environment: down)
+    monkeypatch.setattr(evaluate, "open_model", lambda spec, environment, on_progress: down)
     assert run([*words, "--limit", "2"]) == 1
     report = result(capsys)
     assert report["failures"] == {"ModelFault": 2}

@@ -29,15 +29,11 @@ def ask(
     """Research a question and print the answer with citations that `fathom verify` can check."""
     from fathom.cli.live import LiveView
     from fathom.core.config import Environment
-    from fathom.core.errors import ConfigError
     from fathom.grading.report_text import render_text
     from fathom.recipes.ask import ask as research_question
     from fathom.recipes.ask import configure
 
-    text = " ".join(question).strip()
-    text = sys.stdin.read().strip() if text == "-" else text
-    if not text:
-        raise ConfigError("the question is empty")
+    text = _text(question)
     environment = Environment.read()
     research = configure(
         agent, model=model, world=world, environment=environment, toml=config, overrides=settings or []
@@ -49,6 +45,20 @@ def ask(
     else:
         sys.stdout.write(f"\n{render_text(outcome.report)}\n{_where(outcome.folder)}")
     raise typer.Exit(outcome.exit_code)
+
+
+def _text(question: list[str]) -> str:
+    from fathom.core.errors import ConfigError
+
+    text = " ".join(question).strip()
+    try:
+        text = sys.stdin.read().strip() if text == "-" else text
+        text.encode()
+    except UnicodeError:
+        raise ConfigError("the question is not UTF-8 text") from None
+    if not text:
+        raise ConfigError("the question is empty")
+    return text
 
 
 def _where(folder: Path) -> str:

@@ -3,7 +3,6 @@
 Goes to stderr. On a terminal the current wait is a spinner line; elsewhere only the finished steps are printed.
 """
 
-import json
 import time
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +10,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+
+from fathom.llm.lenient_json import decode
 
 _WIDTH = 150
 
@@ -98,11 +99,12 @@ def _told(name: str, body: dict[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
+    """One line, forms as their fields; without control characters, with which a page could move the cursor."""
     try:
-        form = json.loads(text)
+        form = decode(text)
     except ValueError:
         form = None
     if isinstance(form, dict):
         text = "; ".join(f"{key}: {' | '.join(map(str, v)) if isinstance(v, list) else v}" for key, v in form.items())
-    text = " ".join(text.split())
+    text = "".join(filter(str.isprintable, " ".join(text.split())))
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."

@@ -11,7 +11,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 def runs(
     as_json: AsJson = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="Show the newest N; 0 shows all.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Show the newest N; 0 shows all.")] = 20,
 ) -> None:
     """List the runs, newest first: finished, failed, interrupted, running or damaged."""
     from fathom.core.config import Environment

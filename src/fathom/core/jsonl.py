@@ -19,13 +19,16 @@ R = TypeVar("R", bound=Frozen)
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Objects of the whole lines of `path`, in order. A torn last line is left out.
 
-    Raises `InputError` with the byte offset of the first whole line that is not a JSON object.
+    Raises `InputError` for what cannot be opened, and with the byte offset of the first whole line that is not a JSON
+    object.
     """
     offset = 0
     try:
         handle = path.open("rb")
     except FileNotFoundError:
         raise InputError(path, "missing", "there is no such file") from None
+    except OSError as error:
+        raise InputError(path, "unsupported", error.strerror or "cannot be opened") from None
     with handle:
         for line in handle:
             if not line.endswith(b"\n"):

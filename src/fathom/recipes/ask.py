@@ -16,7 +16,7 @@ from fathom.grading.report import Report, RunFacts, build_report
 from fathom.grading.report_files import write_report
 from fathom.llm.calling import CallingStrategy
 from fathom.llm.profile import load_profile
-from fathom.recipes.models import open_model
+from fathom.recipes.models import model_spec, open_model
 from fathom.recipes.ports import lazy_ports, open_world
 from fathom.recipes.research import AGENTS, RECIPE, Ports, ResearchConfig, ResolvedResearch, attempt, research_config
 from fathom.rollout.replay import replay
@@ -41,13 +41,14 @@ def configure(
     overrides: Sequence[str] = (),
 ) -> ResearchConfig:
     """The complete configuration: the agent's recipe, then the TOML file, then `a.b=c` texts, then what is named
-    outright. Without a model the environment's endpoint counts, and without one of those the embedded model."""
+    outright. What is left open of a model is taken from the environment; without an endpoint there it is the embedded
+    one."""
     if agent not in AGENTS:
         raise ConfigError(f"there is no agent {agent!r}", hint=f"There are: {', '.join(AGENTS)}.")
     research = resolve(research_config(AGENTS[agent]), toml=toml, overrides=overrides)
-    endpoint = f"{environment.model_name}@{environment.model_url}" if environment.model_url else ""
-    named = {"model": model or (endpoint if research.model == "embedded" else ""), "world": world}
-    return research.model_copy(update={key: value for key, value in named.items() if value})
+    if model or research.model == "embedded":
+        research = research.model_copy(update={"model": model_spec(environment, model=model)})
+    return research.model_copy(update={"world": world}) if world else research
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ async def ask(
         strategy=strategy_for(research, environment),
         model_name=model.name,
         world_name=world.name,
+        reader_name=reader.name if reader is not None else "",
         seed=seed,
     )
     settings = resolved.model_dump(mode="json")
@@ -89,7 +91,7 @@ async def ask(
 async def go_on(folder: Path, environment: Environment, *, view: View) -> Outcome:
     """Run the run in `folder` on to its end from what is on record, and write its report."""
     resolved = read_resolved(folder)
-    return await _carry_out(folder, resolved, lazy_ports(resolved, environment), view)
+    return await _carry_out(folder, resolved, lazy_ports(resolved, environment, view.progress), view)
 
 
 async def repeat(folder: Path, environment: Environment) -> tuple[Trajectory, int]:

@@ -99,8 +99,8 @@ async def run_eval(
     questions = load_questions(config.name, config.data, config.questions)
     snapshot = _open_corpus(config, environment.home, on_progress)
     questions = resolve_support(questions, (document.title for document in snapshot.documents()))
-    models = [open_model(research.model, environment)]
-    models += [open_model(spec, environment) for spec in (research.reader, config.judge) if spec]
+    specs = (research.model, research.reader, config.judge)
+    models = [open_model(spec, environment, on_progress=on_progress) for spec in specs if spec]
     judge = models[-1] if config.judge else None
     ports = Ports(model=models[0], world=SimulatedWorld(snapshot), reader=models[1] if research.reader else None)
     resolved = ResolvedResearch(
@@ -110,6 +110,7 @@ async def run_eval(
         strategy=strategy_for(research, environment),
         model_name=ports.model.name,
         world_name=ports.world.name,
+        reader_name=ports.reader.name if ports.reader is not None else "",
     )
     parts = _Parts(config, questions, resolved, ports, _graders(config, judge, environment.home))
     try:

@@ -84,12 +84,16 @@ class LazyWorld:
             await self._opened.close()
 
 
-def lazy_ports(resolved: ResolvedResearch, environment: Environment) -> Ports:
-    """The ports of a run that may have everything on record: nothing is opened before it is needed."""
+def lazy_ports(resolved: ResolvedResearch, environment: Environment, progress: Progress = quiet) -> Ports:
+    """The ports of a run that may have everything on record: nothing is opened before it is needed. Their names are
+    those the record knows."""
     research = resolved.research
-    reader = LazyModel(research.reader, lambda: open_model(research.reader, environment)) if research.reader else None
+
+    def model(name: str, spec: str) -> LazyModel:
+        return LazyModel(name, lambda: open_model(spec, environment, on_progress=progress))
+
     return Ports(
-        model=LazyModel(resolved.model_name, lambda: open_model(research.model, environment)),
-        world=LazyWorld(resolved.world_name, lambda: open_world(research.world, environment)),
-        reader=reader,
+        model=model(resolved.model_name, research.model),
+        world=LazyWorld(resolved.world_name, lambda: open_world(research.world, environment, progress)),
+        reader=model(resolved.reader_name, research.reader) if research.reader else None,
     )

@@ -74,12 +74,13 @@ class ResolvedResearch(Config):
     strategy: CallingStrategy
     model_name: str
     world_name: str
+    reader_name: str = ""
     seed: int = 0
 
     @property
     def hash(self) -> str:
-        """The hash that trajectories carry: of the settings, not of the task."""
-        return content_hash(self.model_copy(update={"task": Task(id="", question="")}))
+        """The hash that trajectories carry: of the settings, the same for every task, day and seed."""
+        return content_hash(self.model_copy(update={"task": Task(id="", question=""), "date": "", "seed": 0}))
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,6 @@ async def attempt(
     meter = Meter()
     research = resolved.research
     tools = Toolset([Search(research.search), Visit(research.visit)])
-    world = JournaledWorld(ports.world, journal, meter)
-    world.pages = ports.pages
     return await run_agent(
         Attempt(
             task=resolved.task,
@@ -115,7 +114,7 @@ async def attempt(
             policy=_policy(resolved, tools),
             tools=tools,
             model=JournaledModel(ports.model, journal, meter),
-            world=world,
+            world=JournaledWorld(ports.world, journal, meter, ports.pages),
             reader=JournaledModel(ports.reader, journal, meter) if ports.reader else None,
             meter=meter,
             date=resolved.date,

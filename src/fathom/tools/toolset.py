@@ -26,10 +26,10 @@ class Toolset:
         tool = self._tools.get(call.name)
         if tool is None:
             raise ToolError("unknown_tool", f"There is no tool {call.name!r}. There are: {', '.join(self._tools)}.")
-        return await tool.run(string_lists(tool.spec, call.arguments), context)
+        return await tool.run(checked_arguments(tool.spec, call.arguments), context)
 
 
-def string_lists(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+def checked_arguments(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
     """`arguments` checked against the subset of JSON schema that tools use: required keys, strings, non-empty arrays of
     strings. One string is taken where a list of them is asked for (models do that); keys unknown are an error."""
     properties: dict[str, Any] = spec.parameters["properties"]

@@ -14,12 +14,12 @@ _RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
 
 class JournaledWorld:
     """Wraps any `World`. That a page does not exist, or that the world could not answer, is recorded like any answer:
-    the model has been told, so a resumed run must tell it the same. `pages` are those opened so far, by text hash."""
+    the model has been told, so a resumed run must tell it the same. Pages opened go into `pages`, by text hash."""
 
-    def __init__(self, world: World, journal: Journal, meter: Meter) -> None:
+    def __init__(self, world: World, journal: Journal, meter: Meter, pages: dict[str, Page] | None = None) -> None:
         self._world, self._journal, self._meter = world, journal, meter
         self.name = world.name
-        self.pages: dict[str, Page] = {}
+        self._pages = {} if pages is None else pages
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         async def effect() -> Any:
@@ -35,7 +35,7 @@ class JournaledWorld:
 
         row = await self._step({"open": url}, effect)
         page = Page.model_validate({**row, "text": self._journal.recall(row["text_hash"])})
-        self.pages.setdefault(page.text_hash, page)
+        self._pages.setdefault(page.text_hash, page)
         return page
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fathom.core.errors import PageNotFoundError, ReplayError, WorldUnavailableFault
+from fathom.core.errors import InputError, PageNotFoundError, ReplayError, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.jsonl import append, read_rows
 from fathom.core.model import canonical_json
@@ -60,8 +60,11 @@ class RecordedWorld:
     def __init__(self, path: Path, *, name: str = "recorded") -> None:
         self.name = name
         self._said: dict[str, list[dict[str, Any]]] = {}
-        for row in read_rows(path):
-            self._said.setdefault(canonical_json(row.get("asked")), []).append(row)
+        for number, row in enumerate(read_rows(path), 1):
+            raised = row.get("raised") in _RAISED and isinstance(row.get("message"), str)
+            if not isinstance(row.get("asked"), dict) or not (raised or "said" in row):
+                raise InputError(path, "corrupt", f"row {number} is no answer of a world")
+            self._said.setdefault(canonical_json(row["asked"]), []).append(row)
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         return tuple(Hit.model_validate(row) for row in self._answer({"search": query, "k": k}))

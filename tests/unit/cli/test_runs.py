@@ -35,6 +35,11 @@ def test_runs_are_listed_newest_first(root: Path, capsys: pytest.CaptureFixture[
     assert [info["question"][-2] for info in listed] == ["2", "1", "0"]
 
 
+def test_a_limit_below_zero_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "--limit", "-3"]) == 2
+    assert "--limit" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["resume", "replay"])
 def test_an_unknown_run_is_one_line(root: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert run([command, "nosuch"]) == 1

@@ -36,6 +36,21 @@ def test_a_file_that_is_no_recording_is_named(tmp_path: Path) -> None:
         RecordedWorld(path)
 
 
+@pytest.mark.parametrize(
+    "row", ['{"asked": {"open": "u"}}', '{"said": []}', '{"asked": {}, "raised": "x", "message": ""}']
+)
+def test_a_row_that_is_no_answer_is_named(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text(f"{row}\n")
+    with pytest.raises(InputError, match="row 1 is no answer of a world"):
+        RecordedWorld(path)
+
+
+def test_a_folder_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="directory"):
+        RecordedWorld(tmp_path)
+
+
 async def test_faults_depend_on_the_seed_alone(tmp_path: Path) -> None:
     async def run(seed: int) -> list[bool]:
         world = FaultyWorld(small_world(tmp_path / f"c{seed}"), rate=0.5, seed=seed)
