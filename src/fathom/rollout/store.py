@@ -169,8 +169,6 @@ def is_held(folder: Path) -> bool:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     db = sqlite3.connect(uri, uri=True, timeout=5.0, isolation_level=None)
-    # In a damaged file texts may be no UTF-8; the chain then tells, which it could not if reading them raised.
-    db.text_factory = lambda data: data.decode("utf-8", "replace")
     try:
         if mode != "ro":
             db.execute("PRAGMA journal_mode = WAL")
@@ -250,6 +248,9 @@ def _typed(path: Path) -> Iterator[None]:
     """SQLite's errors as ours."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        # SQLite's own message may quote the damaged file.
+        raise InputError(path, "corrupt", f"holds text that is not UTF-8 ({error.reason})") from error
     except sqlite3.Error as error:
         # Errors of the Python binding, such as text that is not UTF-8, come without a code.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
