@@ -111,7 +111,7 @@ def compose(verdict: Verdict | None, found: list[Found]) -> str | None:
     if verdict is None:
         if not proof:
             return None
-        return "\n\n".join(["The documents do not settle the question. What they say:", *proof])
+        return "\n\n".join(["No answer to the question was found. What the documents say:", *proof])
     if verdict.prose:
         return "\n\n".join(proof)
     return "\n\n".join([f"{verdict.answer} [{', '.join(verdict.evidence)}]", *proof])
