@@ -82,6 +82,12 @@ def run(argv: Sequence[str]) -> int:
         if debug:
             raise
         return _say(str(error), error.hint, error.exit_code)
+    except OSError as error:
+        # Of the data home or of standard output: a disk that is full, a folder that may not be written.
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}", f"`fathom --debug {name} ...` shows where it happened", 1)
     except KeyboardInterrupt:
         return _interrupted()
 

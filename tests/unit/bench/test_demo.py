@@ -1,6 +1,5 @@
 """The demo bench counts what a run's answer leads with, and tells a wrong answer from a command that did not run."""
 
-import json
 import sys
 from pathlib import Path
 

@@ -27,6 +27,19 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "home").exists()
 
 
+def test_a_home_that_cannot_be_made_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("Ostra is a port.")
+    monkeypatch.setenv("FATHOM_HOME", str(note))
+    assert run(["corpus", "add", "notes", str(note)]) == 1
+    said = capsys.readouterr().err
+    assert f"fathom: {note}" in said and "Not a directory" in said and "Traceback" not in said
+    with pytest.raises(NotADirectoryError):
+        run(["--debug", "corpus", "add", "notes", str(note)])
+
+
 def test_the_live_view_prints_whatever_a_model_says(capsys: pytest.CaptureFixture[str]) -> None:
     with LiveView() as view:
         for content in ("[" * 5000, "\x1b[2Jgone", '{"answer": "Ostra"}', "[/dim] [bold"):
