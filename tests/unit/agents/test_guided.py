@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.web_server import small_web
 from tests.worlds import small_world
 
 from fathom.agents.guided import Guided, GuidedConfig
@@ -27,6 +28,8 @@ from fathom.tools.toolset import Toolset
 from fathom.tools.visit import Visit
 from fathom.world.faults import FaultyWorld
 from fathom.world.journaled import JournaledWorld
+from fathom.world.live import LiveConfig, LiveWorld
+from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
 TWO_HOPS = "Where did the director of Salt Road die?"
@@ -43,7 +46,7 @@ class Trial:
 
     def __init__(
         self,
-        world: SimulatedWorld,
+        world: World,
         script: list[Reply],
         question: str = TWO_HOPS,
         *,
@@ -72,7 +75,7 @@ class Trial:
         return trajectory
 
 
-async def sound(trajectory: Trajectory, world: SimulatedWorld) -> None:
+async def sound(trajectory: Trajectory, world: World) -> None:
     """Every id cited is evidence, every span is its page's, every claim is borne out."""
     for item in trajectory.evidence:
         page = await world.open(item.url)
@@ -112,6 +115,14 @@ async def test_one_candidate_alone_is_taken_without_asking(world: SimulatedWorld
     trial = Trial(world, [PLAN], config=GuidedConfig(choices=1))
     trajectory = await trial.run()
     assert trajectory.answer == TOLD and trajectory.usage.llm_calls == 1
+
+
+async def test_the_web_is_researched_like_a_corpus() -> None:
+    async with small_web() as server:
+        world = LiveWorld(LiveConfig(searxng_url=server.base, allow_private=True))
+        trajectory = await Trial(world, [PLAN, pick("Carla Rossi"), pick("Ostra")]).run()
+        await world.close()
+    assert trajectory.answer == TOLD
 
 
 BAD_PLANS = {
