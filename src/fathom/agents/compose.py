@@ -8,6 +8,7 @@ import re
 
 from fathom.agents.nations import countries, country_of
 from fathom.agents.plan import Plan
+from fathom.agents.spans import MONTHS
 from fathom.core.evidence import Evidence
 from fathom.core.model import Frozen
 from fathom.core.text import fold, terms
@@ -96,10 +97,10 @@ def decide(plan: Plan, found: list[Found]) -> Verdict | None:
     ids = tuple(dict.fromkeys(quote.evidence for item in found for quote in item.quotes))
     if plan.combine == "same":
         return Verdict(answer="yes" if _alike(first, second) else "no", evidence=ids)
-    years = date_key(first.answer), date_key(second.answer)
-    if years[0] is None or years[1] is None or len(plan.options) != 2:
+    first_is_earlier = precedes(first.answer, second.answer)
+    if first_is_earlier is None or len(plan.options) != 2:
         return None
-    first_wins = (years[0] <= years[1]) == (plan.combine == "earlier")
+    first_wins = first_is_earlier == (plan.combine == "earlier")
     return Verdict(answer=plan.options[0 if first_wins else 1], evidence=ids)
 
 
@@ -117,13 +118,25 @@ def compose(verdict: Verdict | None, found: list[Found]) -> str | None:
     return "\n\n".join([f"{verdict.answer} [{', '.join(verdict.evidence)}]", *proof])
 
 
+def precedes(one: str, other: str) -> bool | None:
+    """Whether the first date is before the second; None where a text holds no date, or what both tell is equal."""
+    first, second = date_key(one), date_key(other)
+    if first is None or second is None:
+        return None
+    for part, against in zip(first, second, strict=True):
+        if not part or not against:
+            return None
+        if part != against:
+            return part < against
+    return None
+
+
 def date_key(text: str) -> tuple[int, int, int] | None:
     """(year, month, day) of the first year in `text`, 0 where month or day is not given."""
-    months = "january february march april may june july august september october november december".split()
     year = re.search(r"\b(\d{3,4})\b", text)
     if year is None:
         return None
-    month = next((number for number, name in enumerate(months, 1) if name in text.lower()), 0)
+    month = next((MONTHS[word] for word in re.findall(r"[a-z]+", fold(text)) if word in MONTHS), 0)
     day = re.search(r"\b([0-3]?\d)(?:st|nd|rd|th)?\b", text.replace(year.group(1), ""))
     return int(year.group(1)), month, int(day.group(1)) if day and month else 0
 

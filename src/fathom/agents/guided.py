@@ -18,15 +18,16 @@ from pydantic import Field
 from fathom.agents.compose import Found, best_sentences, compose, decide
 from fathom.agents.plan import Plan, parse, subject, usable
 from fathom.agents.prompts import prompt
-from fathom.agents.protocol import Act, Decision, Finish, NewSegment, Observation, Say, State
+from fathom.agents.protocol import Act, Decision, Finish, NewSegment, Observation, State
 from fathom.agents.shots import EXTRACT_SHOTS, PLAN_SHOTS
 from fathom.agents.spans import candidates, kind_of
 from fathom.core.config import Config
+from fathom.core.errors import WorldUnavailableFault
 from fathom.core.evidence import Evidence
 from fathom.core.message import Message, ToolCall
 from fathom.core.text import fold, terms
 from fathom.llm.protocol import Completion, Sampling
-from fathom.llm.wire import ParsedReply
+from fathom.llm.wire import ParsedReply, neutralise
 from fathom.tools.window import relevance
 
 _PLAN_SCHEMA = {
@@ -89,7 +90,7 @@ class Guided:
         return completion.message
 
     def observe(self, observation: Observation) -> Message:
-        return Message(role="tool", content=observation.result.text, tool_call_id=observation.call.id)
+        return Message(role="tool", content=neutralise(observation.result.text), tool_call_id=observation.call.id)
 
     def after(self, state: State) -> Decision:
         if state.forced is not None:
@@ -105,11 +106,11 @@ class Guided:
         progress.found.append(self._extracted(state))
         return self._next(state)
 
-    def force(self, state: State) -> Say | NewSegment:
+    def force(self, state: State) -> Finish | NewSegment:
         question = self._progress.lookup if self._unfinished() and self._progress else state.task.question
         spans = self._nearest(state.evidence, question)
         if not spans or self._progress is None:
-            return Say(text="Answer now.")
+            return Finish(answer=self._answer(state))
         self._progress.spans, self._progress.offered = spans, self._choices(question, spans)
         return self._reading(question, spans)
 
@@ -140,7 +141,7 @@ class Guided:
 
     def _visit(self, state: State) -> Decision:
         assert self._progress is not None
-        result = state.observations[-1].result
+        result = _reached(state).result
         urls = _best_pages(subject(self._progress.lookup), result.urls, result.titles)[: self._config.pages]
         if not urls:
             self._progress.found.append(Found(lookup=self._progress.lookup))
@@ -151,7 +152,7 @@ class Guided:
     def _extract(self, state: State) -> Decision:
         assert self._progress is not None
         progress = self._progress
-        shown = set(state.observations[-1].result.evidence)
+        shown = set(_reached(state).result.evidence)
         progress.spans = self._nearest([item for item in state.evidence if item.id in shown], progress.lookup)
         if not progress.spans:
             progress.found.append(Found(lookup=progress.lookup))
@@ -254,9 +255,19 @@ def _form(
     messages = [Message(role="system", content=system)]
     for question, reply in shots:
         messages += [Message(role="user", content=question), Message(role="assistant", content=reply)]
-    messages.append(Message(role="user", content=asked))
+    # What is asked holds text of pages, which must not be able to pose as a turn of the conversation.
+    messages.append(Message(role="user", content=neutralise(asked)))
     sampling = Sampling(temperature=0, top_p=1, presence_penalty=0, max_tokens=max_tokens, json_schema=schema)
     return NewSegment(role=role, messages=tuple(messages), sampling=sampling)
+
+
+def _reached(state: State) -> Observation:
+    """The last observation. Raises `WorldUnavailableFault` where the world did not answer: to go on as if nothing had
+    been found would make a fault of the infrastructure a wrong answer."""
+    last = state.observations[-1]
+    if last.error == "upstream":
+        raise WorldUnavailableFault(last.result.text)
+    return last
 
 
 def _object(key: str, schema: dict[str, Any]) -> dict[str, Any]:

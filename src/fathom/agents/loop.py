@@ -157,7 +157,13 @@ class _Runner:
         """Ask for the answer out of the reserve. What was gathered stays where it is."""
         state = self.state
         state.forced = why
-        self.follow(self.a.policy.force(state))
+        window = self.a.config.budget.context_tokens
+        # Some servers cut an overlong prompt without a word, so one that is known to be too long is not sent.
+        state.overflowed = state.overflowed or (window is not None and state.context_tokens >= window)
+        opening = self.a.policy.force(state)
+        if isinstance(opening, Finish):
+            return opening.answer
+        self.follow(opening)
         asked = 0
         while asked < FINAL_CALLS and not self.out_of_calls():
             try:
@@ -166,7 +172,10 @@ class _Runner:
                 if state.overflowed:
                     break
                 state.overflowed = True
-                self.follow(self.a.policy.force(state))
+                opening = self.a.policy.force(state)
+                if isinstance(opening, Finish):
+                    return opening.answer
+                self.follow(opening)
                 continue
             asked += 1
             decision = self.a.policy.after(state)

@@ -138,8 +138,9 @@ class ContextPolicy(Protocol):
         """What comes next. When `state.forced` is set anything but `Finish` asks the model once more."""
         ...
 
-    def force(self, state: State) -> Say | NewSegment:
-        """How to ask for the final answer now, with what is known. Never drops evidence."""
+    def force(self, state: State) -> Say | NewSegment | Finish:
+        """How to ask for the final answer now, with what is known; `Finish` where asking can bring nothing. Never
+        drops evidence."""
         ...
 
     def last_resort(self, state: State) -> str | None:

@@ -28,7 +28,7 @@ _DATE = re.compile(
     r"|\b\d{4}-\d{2}-\d{2}\b|\d{1,4}年(?:\d{1,2}月(?:\d{1,2}日)?)?"
     r"|\b1\d{3}\b|\b20\d{2}\b|\b[3-9]\d{2}\b(?: (?:AD|BC|BCE|CE))?"
 )
-_MONTH_NAMES = frozenset(fold(name) for name in f"{_MONTHS}|{_FOREIGN_MONTHS}".split("|"))
+MONTHS = {fold(name): at % 12 + 1 for at, name in enumerate(f"{_MONTHS}|{_FOREIGN_MONTHS}".split("|"))}
 _NUMBER = re.compile(
     r"\b\d[\d,.\u00a0 ]*\d?(?:\s?(?:million|billion|thousand|km2?|m|metres|meters|kg|%|feet|miles|°C))?\b"
 )
@@ -255,7 +255,7 @@ def _names(text: str) -> list[_Span]:
             start, span = start + len(first) + 1, span[len(first) + 1 :]
         bare = _HONORIFIC.sub("", span)
         start, span = (start + len(span) - len(bare), bare) if " " in bare else (start, span)
-        if span and not _DATE.fullmatch(span) and fold(span) not in _MONTH_NAMES:
+        if span and not _DATE.fullmatch(span) and fold(span) not in MONTHS:
             title = _TITLE.match(text, start + len(span))
             spans.append(_Span(start, span + (title.group() if title else "")))
     spans += [_Span(match.start(), match.group(1) or match.group()) for match in _CJK_NAME.finditer(text)]

@@ -42,9 +42,9 @@ class Journal(Protocol):
         """The recorded result of this step, or `effect()` run and recorded.
 
         `request` is plain JSON and tells what is asked; the step's key is derived from it and from the number of steps
-        begun before it; steps may run side by side as long as they begin in an order the program fixes. `effect`
-        returns plain JSON. What `effect` raises passes through, and nothing is recorded as
-        finished. Raises `ReplayError` when the record holds another request at this place.
+        begun before it. Steps may run side by side as long as they begin in an order the program fixes. `effect`
+        returns plain JSON; what it raises passes through, and nothing is recorded as finished. Raises `ReplayError`
+        when the record holds another request at this place.
         """
         ...
 

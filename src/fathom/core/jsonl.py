@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fathom.core.errors import InputError
+from fathom.core.errors import InputError, StoreFault
 from fathom.core.model import Frozen, canonical_json
 
 R = TypeVar("R", bound=Frozen)
@@ -60,17 +60,20 @@ def read_records(path: Path, record: type[R]) -> Iterator[R]:
 
 def append(path: Path, records: Iterable[Any], *, sync: bool = True) -> int:
     """Append one canonical line per record and return how many; on return they survive a crash of the process, and
-    with `sync` a loss of power."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with `sync` a loss of power. Raises `StoreFault` where the disk does not take them."""
     count = 0
-    with path.open("ab+") as handle:
-        _cut_torn_tail(handle)
-        for record in records:
-            handle.write(canonical_json(record).encode("utf-8", "surrogatepass") + b"\n")
-            count += 1
-        handle.flush()
-        if sync:
-            os.fsync(handle.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as handle:
+            _cut_torn_tail(handle)
+            for record in records:
+                handle.write(canonical_json(record).encode("utf-8", "surrogatepass") + b"\n")
+                count += 1
+            handle.flush()
+            if sync:
+                os.fsync(handle.fileno())
+    except OSError as error:
+        raise StoreFault(f"{path}: {error.strerror or 'cannot be written'}") from error
     return count
 
 

@@ -15,13 +15,13 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from fathom.core.text import STOPWORDS
+from fathom.core.text import CJK, STOPWORDS
 
 if TYPE_CHECKING:
     import tantivy
 
 NAME = "en_stem+simplified-pairs/2"
-_RUN = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]+")
+_RUN = re.compile(rf"[{CJK}]+")
 _HAN = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0xF900, 0xFB00))
 _MAX_TERM_BYTES = 100
 

@@ -48,6 +48,11 @@ def configure(
     research = resolve(research_config(AGENTS[agent]), toml=toml, overrides=overrides)
     if model or research.model == "embedded":
         research = research.model_copy(update={"model": model_spec(environment, model=model)})
+    # A run may be resumed from another folder.
+    if research.official_prompt:
+        research = research.model_copy(update={"official_prompt": str(Path(research.official_prompt).absolute())})
+    if research.model.endswith(".gguf"):
+        research = research.model_copy(update={"model": str(Path(research.model).expanduser().absolute())})
     return research.model_copy(update={"world": world}) if world else research
 
 

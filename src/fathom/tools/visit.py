@@ -119,14 +119,14 @@ class Visit:
         summary = ""
         if context.reader is not None:
             chosen, summary = await _ask_reader(context.reader, page, goal, cited)
-            cited = chosen or cited[:1]
+            cited = chosen
         head = f'What {page.url} ("{page.title}") says about: {goal}'
         share = (
             ""
             if shown >= len(page.text.strip()) * 0.98
             else f"\n(the {shown} of {len(page.text)} characters nearest to the goal)"
         )
-        evidence = "\n".join(f"[{item.id}] {item.text}" for item in cited)
+        evidence = "\n".join(f"[{item.id}] {item.text}" for item in cited) or "(nothing on it bears on the goal)"
         told = f"\nSummary:\n{summary}" if summary else ""
         return f"{head}{share}\nEvidence in page:\n{evidence}{told}", cited
 

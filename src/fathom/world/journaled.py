@@ -7,9 +7,7 @@ from fathom.core.budget import Meter
 from fathom.core.errors import PageNotFoundError, WorldUnavailableFault
 from fathom.core.events import Journal
 from fathom.core.evidence import Page
-from fathom.world.protocol import Hit, World, WorldLink
-
-_RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
+from fathom.world.protocol import RAISED, Hit, World, WorldLink
 
 
 class JournaledWorld:
@@ -60,5 +58,5 @@ class JournaledWorld:
         result = await self._journal.step("world", {"world": self.name, **request}, outcome)
         self._meter.add(seconds=result.seconds)
         if "raised" in result.value:
-            raise _RAISED[result.value["raised"]](result.value["message"])
+            raise RAISED[result.value["raised"]](result.value["message"])
         return result.value["ok"]

@@ -2,8 +2,15 @@
 
 from typing import Protocol
 
+from fathom.core.errors import PageNotFoundError, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.model import Frozen
+
+RAISED: dict[str, type[PageNotFoundError] | type[WorldUnavailableFault]] = {
+    "not_found": PageNotFoundError,
+    "unavailable": WorldUnavailableFault,
+}
+"""What a world raises, by the name it goes by in records."""
 
 
 class Hit(Frozen):

@@ -8,15 +8,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fathom.core.errors import InputError, PageNotFoundError, ReplayError, WorldUnavailableFault
+from fathom.core.errors import InputError, PageNotFoundError, ReplayError
 from fathom.core.evidence import Page
 from fathom.core.jsonl import append, read_rows
 from fathom.core.model import canonical_json
-from fathom.world.protocol import Hit, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, World, WorldLink
 
 A = TypeVar("A")
-
-_RAISED = {"not_found": PageNotFoundError, "unavailable": WorldUnavailableFault}
 
 
 class RecordingWorld:
@@ -41,7 +39,7 @@ class RecordingWorld:
     async def _record(self, asked: dict[str, Any], ask: Callable[[], Awaitable[A]]) -> A:
         try:
             answer = await ask()
-        except tuple(_RAISED.values()) as error:
+        except tuple(RAISED.values()) as error:
             kind = "not_found" if isinstance(error, PageNotFoundError) else "unavailable"
             append(self._path, [{"asked": asked, "raised": kind, "message": str(error)}])
             raise
@@ -61,7 +59,7 @@ class RecordedWorld:
         self.name = name
         self._said: dict[str, list[dict[str, Any]]] = {}
         for number, row in enumerate(read_rows(path), 1):
-            raised = row.get("raised") in _RAISED and isinstance(row.get("message"), str)
+            raised = row.get("raised") in RAISED and isinstance(row.get("message"), str)
             if not isinstance(row.get("asked"), dict) or not (raised or "said" in row):
                 raise InputError(path, "corrupt", f"row {number} is no answer of a world")
             self._said.setdefault(canonical_json(row["asked"]), []).append(row)
@@ -84,5 +82,5 @@ class RecordedWorld:
             raise ReplayError(f"the recording holds no answer to {canonical_json(asked)}")
         row = rows.pop(0) if len(rows) > 1 else rows[0]
         if "raised" in row:
-            raise _RAISED[row["raised"]](row["message"])
+            raise RAISED[row["raised"]](row["message"])
         return row["said"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.agents.compose import Found, Quote, best_sentences, compose, date_key, decide, opening
+from fathom.agents.compose import Found, Quote, best_sentences, compose, date_key, decide, opening, precedes
 from fathom.agents.plan import Plan
 from fathom.core.evidence import Evidence
 
@@ -187,3 +187,19 @@ def test_answers_cite_only_what_was_given_and_quote_word_for_word(
     said = compose(decide(plan, items), items)
     assert (said is None) == (not any(item.quotes for item in items))
     assert set(re.findall(r"E\d+", said or "")) <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "first"),
+    [
+        ("5 May 1962", "6 May 1962", True),
+        ("1963", "5 May 1962", False),
+        ("12 mars 1901", "11 de abril 1901", True),
+        ("1962", "5 May 1962", None),
+        ("May 1962", "5 May 1962", None),
+        ("1962", "1962", None),
+        ("soon", "1962", None),
+    ],
+)
+def test_dates_are_compared_only_as_far_as_both_tell(one: str, other: str, first: bool | None) -> None:
+    assert precedes(one, other) is first

@@ -20,7 +20,8 @@ def test_a_models_name_alone_means_the_environments_endpoint(tmp_path: Path) -> 
     with_endpoint = Environment(home=tmp_path, model_url=URL, model_name="qwen")
     assert configure("react", model="other", environment=with_endpoint).model == f"other@{URL}"
     assert configure("react", environment=with_endpoint).model == f"qwen@{URL}"
-    assert configure("react", environment=with_endpoint, overrides=["model=x.gguf"]).model == "x.gguf"
+    local = configure("react", environment=with_endpoint, overrides=["model=x.gguf"]).model
+    assert local == str(Path("x.gguf").absolute())
     assert configure("react", environment=Environment(home=tmp_path)).model == "embedded"
     with pytest.raises(ConfigError, match="no endpoint for the model 'other'"):
         configure("react", model="other", environment=Environment(home=tmp_path))
