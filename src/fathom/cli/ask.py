@@ -1,6 +1,7 @@
 """`fathom ask`: research a question, live, and print the cited answer."""
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,9 @@ def _text(question: list[str]) -> str:
 
 
 def _where(folder: Path) -> str:
-    """Where the report lies, relative to the current folder where it is below it."""
+    """Where the report lies, relative to the current folder where it is below it, and how to check it."""
     here = Path.cwd()
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    return f"Report   {shown / 'report.html'}\nCheck    fathom verify {shown}\n"
+    # In an environment that is not activated (`make demo`) the command is only found by its path.
+    program = "fathom" if shutil.which("fathom") else sys.argv[0]
+    return f"Report   {shown / 'report.html'}\nCheck    {program} verify {shown}\n"

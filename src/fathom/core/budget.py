@@ -35,7 +35,8 @@ class Budget(Frozen):
                 return "llm_calls"
         if self.tool_calls is not None and usage.tool_calls >= self.tool_calls:
             return "tool_calls"
-        if self.tokens is not None and spent >= self.tokens * (1 - self.reserve):
+        # The next prompt is at least as large as the last, and the final answer needs one, too.
+        if self.tokens is not None and max(spent / (1 - self.reserve), spent + context_tokens) >= self.tokens:
             return "tokens"
         if self.context_tokens is not None and context_tokens >= self.context_tokens * (1 - self.reserve):
             return "context"

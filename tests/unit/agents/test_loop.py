@@ -119,7 +119,7 @@ async def test_malformed_replies_count_only_in_a_row(tmp_path: Path) -> None:
 LIMITS = [
     (Budget(llm_calls=3, reserve=0.3), "llm_calls"),
     (Budget(tool_calls=2), "tool_calls"),
-    (Budget(tokens=1000), "tokens"),
+    (Budget(tokens=2000), "tokens"),
     (Budget(context_tokens=2000), "context"),
 ]
 
