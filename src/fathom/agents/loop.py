@@ -111,7 +111,7 @@ class _Runner:
         )
         reply = self.a.policy.read(completion, state)
         message = self.a.policy.record(completion, reply)
-        state.segment.turns.append(Turn(message=message, trainable=True))
+        state.segment.add_reply(message, completion.tokens)
         state.reply, state.observations = reply, []
         state.malformed = state.malformed + 1 if not reply.calls and reply.malformed else 0
         state.context_tokens = _measured(completion) or self.estimate(state.segment.messages)

@@ -16,7 +16,7 @@ from fathom.core.message import Message, ToolCall, ToolSpec
 from fathom.core.model import Frozen
 from fathom.core.task import Task
 from fathom.core.trajectory import BudgetKind, Segment, Turn
-from fathom.llm.protocol import Completion, Sampling
+from fathom.llm.protocol import Completion, Sampling, TokenTrace
 from fathom.llm.wire import ParsedReply
 from fathom.tools.protocol import ToolResult
 
@@ -81,13 +81,40 @@ class OpenSegment:
     tools: tuple[ToolSpec, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     turns: list[Turn] = field(default_factory=list)
+    sampled: tuple[int, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:
         return self.start + tuple(turn.message for turn in self.turns)
 
+    def add_reply(self, message: Message, tokens: TokenTrace | None) -> None:
+        """Append the model's own turn, with the tokens it was sampled as where they are known. `sampled` keeps the ids
+        of the last prompt and its continuation."""
+        if tokens is None:
+            self.turns.append(Turn(message=message, trainable=True))
+            return
+        kept = _shared_prefix(self.sampled, tokens.prompt_ids)
+        self.turns.append(
+            Turn(
+                message=message,
+                trainable=True,
+                prompt_kept=kept,
+                prompt_ids=tokens.prompt_ids[kept:],
+                token_ids=tokens.ids_T,
+                logprobs=tokens.logprobs_T,
+                policy_version=tokens.policy_version,
+            )
+        )
+        self.sampled = tokens.prompt_ids + tokens.ids_T
+
     def freeze(self) -> Segment:
         return Segment(role=self.role, start=self.start, tools=self.tools, turns=tuple(self.turns))
+
+
+def _shared_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    if b[: len(a)] == a:
+        return len(a)
+    return next(i for i, (x, y) in enumerate(zip(a, (*b, None), strict=False)) if x != y)
 
 
 @dataclass

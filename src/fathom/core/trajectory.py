@@ -32,12 +32,20 @@ class Usage(Frozen):
 
 class Turn(Frozen):
     """One message in a segment. `token_ids` and `logprobs` are as sampled, never re-tokenised text; `trainable` marks
-    the policy's own messages. An observation names the `call` it answers, and the kind of error where it failed."""
+    the policy's own messages. An observation names the `call` it answers, and the kind of error where it failed.
+
+    The prompt a turn was sampled from is the first `prompt_kept` ids of (prompt and sampled ids of the sampled turn
+    before it in the segment), then `prompt_ids`: so a long segment is stored once, and not once per turn.
+    `policy_version` is that of the weights that sampled it.
+    """
 
     message: Message
     trainable: bool = False
+    prompt_kept: int = 0
+    prompt_ids: tuple[int, ...] | None = None
     token_ids: tuple[int, ...] | None = None
     logprobs: tuple[float, ...] | None = None
+    policy_version: int = 0
     call: ToolCall | None = None
     tool_error: str | None = None
 

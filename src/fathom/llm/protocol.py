@@ -31,10 +31,21 @@ class Sampling(Frozen):
     enable_thinking: bool | None = None
 
 
+class TokenTrace(Frozen):
+    """One call of a token model: the prompt it was given, the ids it sampled (with the end-of-turn id where it sampled
+    one), their log-probabilities (nats) under the sampling distribution, the number of weight updates of the weights
+    that sampled them."""
+
+    prompt_ids: tuple[int, ...]
+    ids_T: tuple[int, ...]
+    logprobs_T: tuple[float, ...]
+    policy_version: int = 0
+
+
 class Completion(Frozen):
     """One reply. `message` has reasoning already taken out of `content`; `model` is the name the endpoint gave itself;
     token counts as the endpoint reported them (0 where it did not). `malformed` tells of the first native tool call
-    that could not be read; calls before it are in `message`."""
+    that could not be read; calls before it are in `message`. `tokens` is there where a token model was behind it."""
 
     message: Message
     finish: FinishReason = "stop"
@@ -42,6 +53,7 @@ class Completion(Frozen):
     completion_tokens: int = 0
     model: str = ""
     malformed: Malformed | None = None
+    tokens: TokenTrace | None = None
 
 
 class ChatModel(Protocol):
@@ -73,20 +85,10 @@ class ChoiceModel(Protocol):
         ...
 
 
-class Sample(Frozen):
-    """A sampled continuation: token ids, their log-probabilities (nats, same length), and the number of weight updates
-    of the weights that sampled them."""
-
-    ids_T: tuple[int, ...]
-    logprobs_T: tuple[float, ...]
-    policy_version: int = 0
-
-
 class TokenModel(Protocol):
     """A model sampled by token ids."""
 
-    async def sample(
-        self, prompt_ids: Sequence[int], sampling: Sampling
-    ) -> tuple[tuple[int, ...], tuple[float, ...], int]:
-        """(ids_T, logprobs_T, policy_version) of the continuation."""
+    async def sample(self, prompt_ids: Sequence[int], sampling: Sampling, *, sticky: str = "") -> TokenTrace:
+        """The continuation of `prompt_ids`, up to `sampling.max_tokens` or an end-of-turn id. Calls with equal `sticky`
+        that extend one another reuse what was computed. Raises `ContextOverflowError`."""
         ...

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fathom.agents.guided import Guided, GuidedConfig
 from fathom.agents.loop import Attempt, run_agent
+from fathom.agents.prompts import prompt
 from fathom.agents.protocol import AgentConfig, ContextPolicy
 from fathom.agents.react import ReAct, default_system, tongyi_system
 from fathom.core.budget import Budget, Meter
@@ -27,8 +28,8 @@ from fathom.world.journaled import JournaledWorld
 from fathom.world.protocol import World
 
 RECIPE = "research"
-AgentName = Literal["guided", "react", "tongyi"]
-AGENTS: dict[str, AgentName] = {"guided": "guided", "react": "react", "tongyi": "tongyi"}
+AgentName = Literal["guided", "react", "tongyi", "brief"]
+AGENTS: dict[str, AgentName] = {"guided": "guided", "react": "react", "tongyi": "tongyi", "brief": "brief"}
 
 # What the released system was evaluated with: 128 tool calls, 128K context, 150 minutes.
 _RELEASED = Budget(llm_calls=128, tool_calls=128, context_tokens=131_072, seconds=9000)
@@ -60,6 +61,20 @@ def research_config(agent: AgentName = "guided", **changes: Any) -> ResearchConf
         base = ResearchConfig(agent=agent, limits=limits, search=SearchConfig(k=6), visit=VisitConfig(page_chars=1600))
     elif agent == "react":
         base = ResearchConfig(agent=agent, limits=AgentConfig(budget=_RELEASED.model_copy(update={"llm_calls": 64})))
+    elif agent == "brief":
+        limits = AgentConfig(
+            budget=Budget(llm_calls=12, tool_calls=10, seconds=600),
+            sampling=Sampling(temperature=1, top_p=1, max_tokens=96),
+            malformed_limit=1,
+        )
+        base = ResearchConfig(
+            agent=agent,
+            limits=limits,
+            calling="tagged",
+            search=SearchConfig(k=2, snippet_chars=60),
+            visit=VisitConfig(page_chars=1200, window_chars=1200),
+            unsupported="keep",
+        )
     else:
         base = ResearchConfig(agent=agent, limits=AgentConfig(budget=_RELEASED), calling="tagged")
     return base.model_copy(update=changes)
@@ -134,6 +149,9 @@ def _policy(resolved: ResolvedResearch, tools: Toolset) -> ContextPolicy:
     if research.agent == "tongyi":
         official = Path(research.official_prompt) if research.official_prompt else None
         system = tongyi_system(way, tools.specs, resolved.date, official=official)
+    elif research.agent == "brief":
+        # For models that know the tools from their training: nothing is explained to them.
+        system = prompt("react_brief")
     else:
         system = default_system(way, tools.specs, resolved.date)
     return ReAct(way, tools.specs, system=system, malformed_limit=research.limits.malformed_limit)

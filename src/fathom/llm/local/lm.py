@@ -1,0 +1,174 @@
+"""`CausalLM`: a Llama-shaped language model in plain torch, small enough to read on one screen.
+
+Its parameters have the names that `transformers` gives those of `LlamaForCausalLM`, so a state dict goes both ways as
+it is. Written out here because the same weights are trained, and sampled with a key-value cache that requests enter and
+leave at any step; transformers' own module is the oracle in the tests.
+
+Axes: B rows, T positions, S positions attended to, D width, K key-value heads, C width of a head, V vocabulary.
+"""
+
+from typing import Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fathom.core.config import Config
+
+INIT_STD = 0.02  # of Llama and GPT-2
+
+
+class LMConfig(Config):
+    """The shape of a model. The defaults are the nano model: 1.2 M parameters with a vocabulary of 2,048."""
+
+    vocab_size: int = Field(default=2048, ge=8, description="token ids")
+    width: int = Field(default=128, ge=8, description="size of the residual stream")
+    layers: int = Field(default=5, ge=1, description="transformer blocks")
+    heads: int = Field(default=4, ge=1, description="query heads; the width must be a multiple")
+    kv_heads: int = Field(default=4, ge=1, description="key-value heads; the heads must be a multiple")
+    mlp_width: int = Field(default=344, ge=8, description="inner size of the gated MLP; 8/3 of the width, as Llama")
+    context: int = Field(default=2048, ge=16, description="longest sequence, in tokens")
+    rope_theta: float = Field(default=10_000.0, gt=1, description="base of the rotary frequencies")
+    norm_eps: float = Field(default=1e-5, gt=0, description="added to the mean square in RMSNorm")
+    tied: bool = Field(default=True, description="the output matrix is the embedding")
+
+
+class LayerCache(Protocol):
+    """Keys and values of earlier positions. `extend` takes those of the new ones and gives all to attend to."""
+
+    def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class Attention(nn.Module):
+    """Causal self-attention with rotary positions."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_width = config.heads, config.kv_heads, config.width // config.heads
+        inner, kv_inner = config.heads * self.head_width, config.kv_heads * self.head_width
+        self.q_proj = nn.Linear(config.width, inner, bias=False)
+        self.k_proj = nn.Linear(config.width, kv_inner, bias=False)
+        self.v_proj = nn.Linear(config.width, kv_inner, bias=False)
+        self.o_proj = nn.Linear(inner, config.width, bias=False)
+
+    def forward(
+        self, x_B_T_D: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, layer: int, cache: LayerCache | None
+    ) -> Tensor:
+        B, T, _ = x_B_T_D.shape
+        q = self.q_proj(x_B_T_D).view(B, T, self.heads, self.head_width).transpose(1, 2)
+        k = self.k_proj(x_B_T_D).view(B, T, self.kv_heads, self.head_width).transpose(1, 2)
+        v = self.v_proj(x_B_T_D).view(B, T, self.kv_heads, self.head_width).transpose(1, 2)
+        q, k = _rotate(q, *rotary), _rotate(k, *rotary)
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)
+        grouped = self.kv_heads != self.heads
+        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
+        out: Tensor = self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
+        return out
+
+
+class MLP(nn.Module):
+    """Llama's gated MLP."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.width, config.mlp_width, bias=False)
+        self.up_proj = nn.Linear(config.width, config.mlp_width, bias=False)
+        self.down_proj = nn.Linear(config.mlp_width, config.width, bias=False)
+
+    def forward(self, x_B_T_D: Tensor) -> Tensor:
+        out: Tensor = self.down_proj(functional.silu(self.gate_proj(x_B_T_D)) * self.up_proj(x_B_T_D))
+        return out
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each on the normalised stream and added to it."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = MLP(config)
+        self.input_layernorm = nn.RMSNorm(config.width, eps=config.norm_eps)
+        self.post_attention_layernorm = nn.RMSNorm(config.width, eps=config.norm_eps)
+
+    def forward(
+        self, x_B_T_D: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, layer: int, cache: LayerCache | None
+    ) -> Tensor:
+        x_B_T_D = x_B_T_D + self.self_attn(self.input_layernorm(x_B_T_D), rotary, mask, layer, cache)
+        out: Tensor = x_B_T_D + self.mlp(self.post_attention_layernorm(x_B_T_D))
+        return out
+
+
+class Backbone(nn.Module):
+    """Embedding, blocks, last norm."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.width)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
+
+
+class CausalLM(nn.Module):
+    """Ids in, hidden states or logits out."""
+
+    def __init__(self, config: LMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Backbone(config)
+        self.lm_head = nn.Linear(config.width, config.vocab_size, bias=False)
+        if config.tied:
+            self.lm_head.weight = self.model.embed_tokens.weight
+        half = torch.arange(0, config.width // config.heads, 2, dtype=torch.float32) / (config.width // config.heads)
+        self.register_buffer("frequencies", config.rope_theta**-half, persistent=False)
+        self.frequencies: Tensor
+
+    def initialise(self, generator: torch.Generator) -> "CausalLM":
+        """Fill the weights with small normal numbers, the projections back into the stream scaled down by depth."""
+        scaled = INIT_STD / (2 * self.config.layers) ** 0.5
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 1:
+                nn.init.ones_(parameter)
+            else:
+                std = scaled if name.endswith(("o_proj.weight", "down_proj.weight")) else INIT_STD
+                nn.init.normal_(parameter, std=std, generator=generator)
+        return self
+
+    def hidden(
+        self,
+        ids_B_T: Tensor,
+        positions_B_T: Tensor | None = None,
+        mask: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
+        """The last hidden states, B x T x D. Without a mask every position sees those before it in its row; a boolean
+        mask (B x 1 x T x S, true where seen) says otherwise. Positions count from 0 where none are given."""
+        if positions_B_T is None:
+            positions_B_T = torch.arange(ids_B_T.shape[1]).expand(ids_B_T.shape)
+        angles = positions_B_T[:, None, :, None].float() * self.frequencies
+        angles = torch.cat((angles, angles), dim=-1)
+        rotary = angles.cos(), angles.sin()
+        x = self.model.embed_tokens(ids_B_T)
+        for layer, block in enumerate(self.model.layers):
+            x = block(x, rotary, mask, layer, cache)
+        out: Tensor = self.model.norm(x)
+        return out
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (... x V) of hidden states (... x D)."""
+        out: Tensor = self.lm_head(hidden)
+        return out
+
+    def forward(self, ids_B_T: Tensor) -> Tensor:
+        """Logits, B x T x V."""
+        return self.logits(self.hidden(ids_B_T))
+
+    @property
+    def parameters_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
