@@ -24,7 +24,7 @@ define SETUP
 	@touch $@
 endef
 
-.PHONY: demo test lint lock schemas torch clean
+.PHONY: demo test lint lock schemas train rivals clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -33,9 +33,14 @@ demo: $(VENV)/.demo
 $(VENV)/.demo: requirements/demo.txt pyproject.toml scripts/setup_env.py
 	$(call SETUP,requirements/demo.txt)
 
-# dev.txt holds all of demo.txt at the same versions.
-$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/setup_env.py
-	$(call SETUP,requirements/dev.txt)
+# dev.txt holds all of demo.txt at the same versions, and what torch needs. torch itself is pinned by version and not by
+# hash, because CPU wheels differ by index; pip's own index settings say which one is taken.
+$(VENV)/.dev: requirements/dev.txt requirements/torch.txt pyproject.toml scripts/setup_env.py
+	$(call SETUP,requirements/dev.txt requirements/torch.txt)
+
+# For training and serving models of one's own, without the tools of development.
+$(VENV)/.train: requirements/train.txt requirements/torch.txt pyproject.toml scripts/setup_env.py
+	$(call SETUP,requirements/train.txt requirements/torch.txt)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -50,19 +55,29 @@ lint: $(VENV)/.dev
 schemas: $(VENV)/.dev
 	$(BIN)/python scripts/write_schemas.py
 
-# torch serves training only, and nothing that `make test` runs needs it. It is pinned by version and not by hash,
-# because CPU wheels differ by index; pip's own index settings say which one is taken.
-torch: $(VENV)/.dev
-	$(BIN)/python -m pip install -r requirements/train.txt
+# The extra `train`: what `fathom loop` needs besides.
+train: $(VENV)/.train
+
+# The frameworks that `fathom bench loop` measures beside fathom's own training.
+rivals: $(VENV)/.dev
+	$(BIN)/python -m pip install -r requirements/rivals.txt
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml requirements/build.in
+
+# A lock with torch's hashes would hold its CUDA build and 3 GB of its libraries.
+NO_TORCH := $(foreach name,torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+	nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+	nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx, \
+	--no-emit-package $(name))
 
 # Keeps the versions of the present locks where they still fit; `make lock UPGRADE=--upgrade` takes the newest.
 lock: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(UV) $(UPGRADE) --output-file requirements/demo.txt
-	$(UV) $(UPGRADE) --extra dense --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt
+	$(UV) $(UPGRADE) --extra train $(NO_TORCH) --constraint requirements/demo.txt --output-file requirements/train.txt
+	$(UV) $(UPGRADE) --extra dense --extra train --group dev $(NO_TORCH) --constraint requirements/train.txt \
+		--output-file requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,8 +1,8 @@
 """Make `.venv` and install locked requirements into it: `python scripts/setup_env.py VENV LOCK [LOCK...]`.
 
 Run by `make` with whatever Python the machine has, so it uses the standard library only. pip does the installing, so
-mirrors, proxies and certificates set for pip are respected; every file must match a hash of the lock. The project
-itself is installed last, editable, and needs no network: its build backend is in the lock.
+mirrors, proxies and certificates set for pip are respected; every file must match a hash where the lock has any. The
+project itself is installed last, editable, and needs no network: its build backend is in the lock.
 """
 
 import subprocess
@@ -29,7 +29,8 @@ def main(folder: str, *locks: str) -> int:
     for lock in locks:
         total = sum(line[:1].isalnum() for line in Path(lock).read_text(encoding="utf-8").splitlines())
         # pip would take 4 s more to write bytecode of which most is never used; what is used is compiled on first use.
-        arguments = ["--no-deps", "--require-hashes", "--no-compile", "-r", lock]
+        hashed = ["--require-hashes"] if "--hash" in Path(lock).read_text(encoding="utf-8") else []
+        arguments = ["--no-deps", *hashed, "--no-compile", "-r", lock]
         code = install(python, arguments, f"{lock}: package", total)
         if code:
             return code
