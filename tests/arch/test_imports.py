@@ -35,9 +35,17 @@ def probe(modules: list[str], unwanted: list[str]) -> str:
     return done.stdout.strip()
 
 
+WITH_TORCH = ("fathom.train", "fathom.llm.local")
+
+
 def test_every_module_imports_quietly() -> None:
-    modules = [module for module in MODULES if not module.endswith("__main__")]
+    modules = [module for module in MODULES if not module.endswith("__main__") and not module.startswith(WITH_TORCH)]
     assert probe(modules, ["torch", "transformers"]) == ""
+
+
+def test_modules_with_torch_import_quietly_and_leave_transformers_to_who_needs_it() -> None:
+    modules = [module for module in MODULES if module.startswith(WITH_TORCH)]
+    assert probe(modules, ["transformers", "trl", "tensorboard"]) == ""
 
 
 def test_commands_load_without_what_only_some_of_them_need() -> None:
