@@ -51,12 +51,20 @@ def add(
         bool | None,
         typer.Option("--link/--no-link", help="Link mentions of titles [where no page has links of its own]."),
     ] = None,
+    pages: Annotated[
+        int | None, typer.Option("--pages", help="Make it a closed world, an invented encyclopaedia of so many pages.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of a closed world: another seed is another world.")] = 0,
     json_: Json = False,
 ) -> None:
     """Add files or a packaged corpus to a corpus, which is made if there is none.
 
-    A page with the address of one that is there replaces it. What cannot be read is named at the end.
+    A page with the address of one that is there replaces it. What cannot be read is named at the end. With --pages the
+    corpus is generated instead: `fathom corpus add closed --pages 2000 --seed 1`.
     """
+    if pages is not None:
+        _add_closed(name, pages, seed, tuple(langs or ("en",)), json_, others=bool(paths or packaged or licence))
+        return
     from fathom.recipes.corpora import CorpusSources, add_corpus
 
     sources = CorpusSources(
@@ -74,6 +82,27 @@ def add(
             f"{name}: {counts.documents:,} documents, {counts.passages:,} passages, {counts.links:,} links\n"
         )
     _tell_problems(added.problems)
+
+
+def _add_closed(name: str, pages: int, seed: int, langs: tuple[str, ...], json_: bool, *, others: bool) -> None:
+    from fathom.core.config import resolve
+    from fathom.corpus.closed.knowledge import ClosedConfig
+    from fathom.recipes.closed import ensure_closed
+
+    if others:
+        raise ConfigError("a closed world takes no files", hint="leave paths, --from and --licence away")
+    config = resolve(ClosedConfig(), overrides=(f"pages={pages}", f"seed={seed}", f"langs={list(langs)}"))
+    with _progress() as on_progress:
+        snapshot = ensure_closed(name, Environment.read().home, config, on_progress)
+    manifest = snapshot.manifest
+    snapshot.close()
+    if json_:
+        sys.stdout.write(canonical_json(_facts(manifest)) + "\n")
+    else:
+        counts = manifest.counts
+        sys.stdout.write(
+            f"{name}: {counts.documents:,} documents, {counts.passages:,} passages, {counts.links:,} links\n"
+        )
 
 
 @app.command("list")
