@@ -1,4 +1,4 @@
-"""Corpora that are closed worlds: made from their configuration, which is kept so that their truth can be made again."""
+"""Corpora that are closed worlds: made from a configuration that is kept, so that their truth can be made again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,9 +41,7 @@ def closed_config(name: str, home: Path) -> ClosedConfig:
     """What the closed world `name` was made from. Raises `ConfigError` for a corpus that is none, `InputError`."""
     path = corpus_folder(name, home) / CONFIG
     if not path.is_file():
-        raise ConfigError(
-            f"{name!r} is no closed world", hint="fathom corpus add closed --pages 2000 --seed 1 makes one"
-        )
+        raise ConfigError(f"{name!r} is no closed world", hint="fathom corpus add closed --pages 2000 makes one")
     try:
         return ClosedConfig.model_validate_json(path.read_bytes())
     except ValidationError as error:

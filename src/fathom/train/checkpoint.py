@@ -1,0 +1,143 @@
+"""Checkpoints: a model folder as `transformers` reads and writes it, and what an exact resume needs beside it.
+
+`model.safetensors`, `config.json` (a LlamaConfig), `tokenizer.json`, `tokenizer_config.json`; the trainer adds
+`trainer.pt` (optimizer) and `trainer.json` (step and whatever else it counts). A checkpoint appears whole or not.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from fathom.core.errors import InputError
+from fathom.core.model import canonical_json
+from fathom.core.texts import sync_folder
+from fathom.llm.local.lm import CausalLM, LMConfig
+from fathom.llm.render.formats import NANO, ChatFormat
+from fathom.train.tokenizer import save_tokenizer
+
+WEIGHTS, CONFIG, OPTIMIZER, STATE = "model.safetensors", "config.json", "trainer.pt", "trainer.json"
+
+
+def save_model(model: CausalLM, tokenizer: Tokenizer, folder: Path, chat: ChatFormat = NANO) -> None:
+    """Write a model folder that `transformers.AutoModelForCausalLM` loads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    if model.config.tied:
+        del weights["lm_head.weight"]  # safetensors refuses two names for one tensor
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / CONFIG).write_text(canonical_json(_llama_config(model.config, tokenizer, chat)) + "\n", encoding="utf-8")
+    save_tokenizer(tokenizer, folder, chat)
+
+
+def load_model(folder: Path) -> CausalLM:
+    """The model of a folder that `save_model` or `transformers` wrote: any Llama without scaled rotary positions and
+    biases. Raises `InputError` naming the file."""
+    path = folder / CONFIG
+    try:
+        settings = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(path, "missing", error.strerror or "cannot be read") from None
+    except ValueError as error:
+        raise InputError(path, "corrupt", str(error)) from None
+    model = CausalLM(_lm_config(settings, path))
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise InputError(folder / WEIGHTS, "corrupt", str(error)) from None
+    if model.config.tied:
+        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except RuntimeError as error:
+        raise InputError(folder / WEIGHTS, "corrupt", str(error).splitlines()[0]) from None
+    return model
+
+
+def save_checkpoint(
+    folder: Path,
+    model: CausalLM,
+    tokenizer: Tokenizer,
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Any],
+    chat: ChatFormat = NANO,
+) -> None:
+    """Replace the checkpoint at `folder`. A crash at any moment leaves the old one or the new one."""
+    draft, old = folder.with_name(folder.name + ".tmp"), folder.with_name(folder.name + ".old")
+    for leftover in (draft, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    save_model(model, tokenizer, draft, chat)
+    torch.save(optimizer.state_dict(), draft / OPTIMIZER)
+    (draft / STATE).write_text(canonical_json(dict(state)) + "\n", encoding="utf-8")
+    sync_folder(draft)
+    if folder.exists():
+        folder.rename(old)
+    draft.rename(folder)
+    sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path, model: CausalLM, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """Fill `model` and `optimizer` from the checkpoint at `folder` and give its state; None if there is none."""
+    old = folder.with_name(folder.name + ".old")
+    if not folder.exists() and old.exists():  # a crash between the two renames
+        old.rename(folder)
+    if not folder.exists():
+        return None
+    model.load_state_dict(load_model(folder).state_dict())
+    optimizer.load_state_dict(torch.load(folder / OPTIMIZER, weights_only=True))
+    state: dict[str, Any] = json.loads((folder / STATE).read_bytes())
+    return state
+
+
+def _llama_config(config: LMConfig, tokenizer: Tokenizer, chat: ChatFormat) -> dict[str, Any]:
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": config.width // config.heads,
+        "intermediate_size": config.mlp_width,
+        "max_position_embeddings": config.context,
+        "rope_theta": config.rope_theta,
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+        "rms_norm_eps": config.norm_eps,
+        "tie_word_embeddings": config.tied,
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "mlp_bias": False,
+        "dtype": "float32",
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.token_to_id(chat.end),
+        "pad_token_id": tokenizer.token_to_id(chat.special[0]),
+    }
+
+
+def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
+    rotary = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
+    if settings.get("model_type") != "llama" or rotary.get("rope_type", "default") != "default":
+        raise InputError(path, "unsupported", "only Llama models with unscaled rotary positions are trained here")
+    try:
+        return LMConfig(
+            vocab_size=settings["vocab_size"],
+            width=settings["hidden_size"],
+            layers=settings["num_hidden_layers"],
+            heads=settings["num_attention_heads"],
+            kv_heads=settings.get("num_key_value_heads") or settings["num_attention_heads"],
+            mlp_width=settings["intermediate_size"],
+            context=settings["max_position_embeddings"],
+            rope_theta=rotary.get("rope_theta") or settings.get("rope_theta") or 10_000.0,
+            norm_eps=settings["rms_norm_eps"],
+            tied=settings.get("tie_word_embeddings", False),
+        )
+    except KeyError as error:
+        raise InputError(path, "corrupt", f"it lacks {error}") from None

@@ -1,0 +1,1 @@
+"""Rows of tokens, how they are made of trajectories and texts, and how they are batched."""

@@ -1,0 +1,49 @@
+"""Metrics of training: one JSON object a line, and the same numbers for TensorBoard where it is installed.
+
+A run that resumes at step n first forgets what was written from n on, so that a line stands for every step once.
+"""
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fathom.core.jsonl import append, read_rows
+from fathom.core.texts import write_durably
+
+METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
+
+
+class MetricsLog:
+    """Writes to `metrics.jsonl` and, where the package is there, to `tensorboard/` of a folder."""
+
+    def __init__(self, folder: Path, *, from_step: int = 0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / METRICS
+        if self._path.exists():
+            kept = [row for row in read_rows(self._path) if row["step"] < from_step]
+            write_durably(self._path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        self._board: Any = None
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=from_step)
+
+    def write(self, step: int, values: Mapping[str, Any]) -> None:
+        """One line; numbers in it also go to TensorBoard."""
+        append(self._path, [{"step": step, **values}])
+        if self._board is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._board.add_scalar(name, value, step)
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._board is not None:
+            self._board.close()
