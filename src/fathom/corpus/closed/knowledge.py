@@ -124,6 +124,14 @@ class KnowledgeBase:
                 found[name].append(entity.id)
         return {name: tuple(numbers) for name, numbers in found.items()}
 
+    def named(self, title: str) -> int | None:
+        """The number of the entity with that title, None where there is none."""
+        return next((number for number in self._by_name.get(title, ()) if self.entity(number).name == title), None)
+
+    def domain(self, relation: str) -> range:
+        """The numbers of the entities that may be subjects of the relation."""
+        return self.ranges[RELATION_BY_NAME[relation].subject]
+
     def objects(self, subject: int, relation: str) -> tuple[int | str, ...]:
         """What stands in that relation to the subject: one object or none."""
         numbers = self.ranges[RELATION_BY_NAME[relation].subject]

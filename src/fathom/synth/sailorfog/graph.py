@@ -1,0 +1,73 @@
+"""Subgraphs by random walk, with true cycles, and how alike two of them are.
+
+A related entity that is in the graph already is the same node again, and facts among known nodes are added on purpose:
+otherwise every walk gives a tree.
+
+Reference: WebSailor 2507.02592 section 3.2; WebSailor-V2 2509.13305 (links between existing nodes, WL hash).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from fathom.core.model import content_hash
+from fathom.corpus.closed.knowledge import Fact, KnowledgeBase
+
+
+class Graph(NamedTuple):
+    """Entities and facts that join them. No fact stands twice."""
+
+    nodes: tuple[int, ...]
+    edges: tuple[Fact, ...]
+
+    @property
+    def cyclomatic(self) -> int:
+        """The number of independent cycles of a connected graph."""
+        return len({frozenset(ends(edge)) for edge in self.edges}) - len(self.nodes) + 1
+
+
+def ends(edge: Fact) -> tuple[int, int]:
+    """The two entities a fact joins."""
+    assert isinstance(edge.object, int)
+    return edge.subject, edge.object
+
+
+def walk(base: KnowledgeBase, start: int, edges: int, expand_new: float, random: Random, *, close: float) -> Graph:
+    """A connected subgraph of up to `edges` facts around `start`.
+
+    After each step the walk goes on from the new entity with probability `expand_new`, else from any known one; with
+    probability `close` a fact between two known entities is added where there is one.
+    """
+    nodes: dict[int, None] = {start: None}
+    found: dict[Fact, None] = {}
+    here = start
+    for _ in range(edges * 4):
+        if len(found) >= edges:
+            break
+        fresh = [fact for fact in base.neighbours(here) if fact not in found]
+        closing = [fact for fact in fresh if all(end in nodes for end in ends(fact))]
+        pool = closing if closing and random.random() < close else fresh
+        if not pool:
+            here = random.choice(tuple(nodes))
+            continue
+        fact = random.choice(pool)
+        found[fact] = None
+        other = next(end for end in ends(fact) if end != here)
+        nodes[other] = None
+        here = other if random.random() < expand_new else random.choice(tuple(nodes))
+    return Graph(tuple(nodes), tuple(found))
+
+
+def wl_hash(nodes: Sequence[int], edges: Sequence[Fact], labels: dict[int, str], rounds: int = 3) -> str:
+    """The Weisfeiler-Lehman hash of a labelled, directed graph: equal for isomorphic ones; the reverse does not hold
+    for all graphs."""
+    colours = dict(labels)
+    for _ in range(rounds):
+        around: dict[int, list[str]] = {node: [] for node in nodes}
+        for edge in edges:
+            subject, object_ = ends(edge)
+            around[subject].append(f">{edge.relation}{colours[object_]}")
+            around[object_].append(f"<{edge.relation}{colours[subject]}")
+        colours = {node: content_hash([colours[node], sorted(around[node])])[:16] for node in nodes}
+    return content_hash(sorted(Counter(colours.values()).items()))[:16]

@@ -1,0 +1,1 @@
+"""Questions as formulas over a knowledge base."""
