@@ -20,6 +20,7 @@ from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
 from fathom.llm.calling import CallingStrategy, calling
 from fathom.llm.journaled import JournaledModel
+from fathom.llm.metered import MeteredModel
 from fathom.llm.protocol import ChatModel, Sampling
 from fathom.tools.search import Search, SearchConfig
 from fathom.tools.toolset import Toolset
@@ -116,9 +117,14 @@ class Ports:
 
 
 async def attempt(
-    resolved: ResolvedResearch, ports: Ports, journal: Journal, *, listener: Listener | None = None
+    resolved: ResolvedResearch,
+    ports: Ports,
+    journal: Journal | None,
+    *,
+    listener: Listener | None = None,
 ) -> Trajectory:
-    """One attempt at the task, every effect through `journal`."""
+    """One attempt at the task, every effect through `journal`; without one nothing is recorded but what was spent,
+    which is right for attempts made by the thousand."""
     meter = Meter()
     research = resolved.research
     tools = Toolset([Search(research.search), Visit(research.visit)])
@@ -128,9 +134,9 @@ async def attempt(
             name=research.agent,
             policy=_policy(resolved, tools),
             tools=tools,
-            model=JournaledModel(ports.model, journal, meter),
-            world=JournaledWorld(ports.world, journal, meter, ports.pages),
-            reader=JournaledModel(ports.reader, journal, meter) if ports.reader else None,
+            model=_model(ports.model, journal, meter),
+            world=JournaledWorld(ports.world, journal, meter, ports.pages) if journal else ports.world,
+            reader=_model(ports.reader, journal, meter) if ports.reader else None,
             meter=meter,
             date=resolved.date,
             config=research.limits,
@@ -139,6 +145,10 @@ async def attempt(
             config_hash=resolved.hash,
         )
     )
+
+
+def _model(model: ChatModel, journal: Journal | None, meter: Meter) -> ChatModel:
+    return JournaledModel(model, journal, meter) if journal else MeteredModel(model, meter)
 
 
 def _policy(resolved: ResolvedResearch, tools: Toolset) -> ContextPolicy:

@@ -1,0 +1,1 @@
+"""Trajectories to learn from: an oracle's and those that survive rejection sampling, and samples made of them."""
