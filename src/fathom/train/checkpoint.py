@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from fathom.core.errors import InputError
 from fathom.core.model import canonical_json
 from fathom.core.texts import sync_folder
+from fathom.llm.local.files import CONFIG, WEIGHTS
 from fathom.llm.local.lm import CausalLM, LMConfig
+from fathom.llm.local.load import load_model
 from fathom.llm.render.formats import NANO, ChatFormat
 from fathom.train.tokenizer import save_tokenizer
 
-WEIGHTS, CONFIG, OPTIMIZER, STATE = "model.safetensors", "config.json", "trainer.pt", "trainer.json"
+OPTIMIZER, STATE = "trainer.pt", "trainer.json"
 
 
 def save_model(model: CausalLM, tokenizer: Tokenizer, folder: Path, chat: ChatFormat = NANO) -> None:
@@ -34,30 +34,6 @@ def save_model(model: CausalLM, tokenizer: Tokenizer, folder: Path, chat: ChatFo
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(canonical_json(_llama_config(model.config, tokenizer, chat)) + "\n", encoding="utf-8")
     save_tokenizer(tokenizer, folder, chat)
-
-
-def load_model(folder: Path) -> CausalLM:
-    """The model of a folder that `save_model` or `transformers` wrote: any Llama without scaled rotary positions and
-    biases. Raises `InputError` naming the file."""
-    path = folder / CONFIG
-    try:
-        settings = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(path, "missing", error.strerror or "cannot be read") from None
-    except ValueError as error:
-        raise InputError(path, "corrupt", str(error)) from None
-    model = CausalLM(_lm_config(settings, path))
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise InputError(folder / WEIGHTS, "corrupt", str(error)) from None
-    if model.config.tied:
-        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
-    try:
-        model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    except RuntimeError as error:
-        raise InputError(folder / WEIGHTS, "corrupt", str(error).splitlines()[0]) from None
-    return model
 
 
 def save_checkpoint(
@@ -120,24 +96,3 @@ def _llama_config(config: LMConfig, tokenizer: Tokenizer, chat: ChatFormat) -> d
         "eos_token_id": tokenizer.token_to_id(chat.end),
         "pad_token_id": tokenizer.token_to_id(chat.special[0]),
     }
-
-
-def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
-    rotary = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
-    if settings.get("model_type") != "llama" or rotary.get("rope_type", "default") != "default":
-        raise InputError(path, "unsupported", "only Llama models with unscaled rotary positions are trained here")
-    try:
-        return LMConfig(
-            vocab_size=settings["vocab_size"],
-            width=settings["hidden_size"],
-            layers=settings["num_hidden_layers"],
-            heads=settings["num_attention_heads"],
-            kv_heads=settings.get("num_key_value_heads") or settings["num_attention_heads"],
-            mlp_width=settings["intermediate_size"],
-            context=settings["max_position_embeddings"],
-            rope_theta=rotary.get("rope_theta") or settings.get("rope_theta") or 10_000.0,
-            norm_eps=settings["rms_norm_eps"],
-            tied=settings.get("tie_word_embeddings", False),
-        )
-    except KeyError as error:
-        raise InputError(path, "corrupt", f"it lacks {error}") from None

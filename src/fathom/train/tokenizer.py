@@ -12,12 +12,10 @@ from pydantic import Field
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from fathom.core.config import Config
-from fathom.core.errors import InputError
 from fathom.core.model import canonical_json
 from fathom.core.texts import write_durably
+from fathom.llm.local.files import TOKENIZER, TOKENIZER_CONFIG
 from fathom.llm.render.formats import NANO, ChatFormat, chat_format
-
-TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 
 WIRE_PIECES = (
     "<think>\n",
@@ -86,14 +84,3 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, chat: ChatFormat = NANO) 
     }
     write_durably(folder / TOKENIZER, tokenizer.to_str().encode())
     write_durably(folder / TOKENIZER_CONFIG, canonical_json(settings).encode() + b"\n")
-
-
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a model folder. Raises `InputError`."""
-    path = folder / TOKENIZER
-    if not path.is_file():
-        raise InputError(path, "missing", "there is no tokenizer in this folder")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing more special
-        raise InputError(path, "corrupt", str(error)) from None

@@ -1,0 +1,65 @@
+"""The key-value cache of many conversations at once: one slot each, kept across turns.
+
+Axes: L layers, S slots, P positions of a slot, K key-value heads, C width of a head; B rows of a pass with T new
+positions each.
+"""
+
+import torch
+from torch import Tensor
+
+from fathom.llm.local.lm import LMConfig
+
+_GROWTH = 256  # positions; slots grow in such steps, so that short conversations take little memory
+
+
+class SlotCache:
+    """Keys and values of `slots` conversations."""
+
+    def __init__(self, config: LMConfig, slots: int) -> None:
+        self._shape = (config.layers, slots, config.kv_heads, config.width // config.heads)
+        self._context = config.context
+        self.positions = 0
+        self.keys_L_S_P_K_C = self.values_L_S_P_K_C = torch.empty(0)
+
+    def make_room(self, positions: int) -> None:
+        """Let every slot hold at least so many positions."""
+        if positions <= self.positions:
+            return
+        wanted = min(self._context, -(-positions // _GROWTH) * _GROWTH)
+        layers, slots, heads, width = self._shape
+        for name in ("keys_L_S_P_K_C", "values_L_S_P_K_C"):
+            larger = torch.zeros(layers, slots, wanted, heads, width)
+            if self.positions:
+                larger[:, :, : self.positions] = getattr(self, name)
+            setattr(self, name, larger)
+        self.positions = wanted
+
+    def copy(self, source: int, target: int, positions: int) -> None:
+        """Give the target slot the first positions of the source."""
+        for cache in (self.keys_L_S_P_K_C, self.values_L_S_P_K_C):
+            cache[:, target, :positions] = cache[:, source, :positions]
+
+    def opened(self, rows: Tensor | slice, positions_B_T: Tensor, seen: int) -> "CachePass":
+        """For one pass of the model over these slots: row b writes at `positions_B_T[b]` and may see up to `seen`."""
+        return CachePass(self, rows, positions_B_T, seen)
+
+
+class CachePass:
+    """The cache as one pass of the model sees it. `mask` lets every new position see itself and those before it."""
+
+    def __init__(self, cache: SlotCache, rows: Tensor | slice, positions_B_T: Tensor, seen: int) -> None:
+        self._cache, self._rows, self._seen = cache, rows, seen
+        count = positions_B_T.shape[0]
+        at = torch.arange(count) if isinstance(rows, slice) else rows
+        self._at_B_1, self._positions_B_T = at[:, None], positions_B_T
+        self.mask_B_1_T_P = (torch.arange(seen) <= positions_B_T[..., None])[:, None]
+
+    def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new positions and give all the pass may see, B x K x P x C."""
+        found = []
+        caches = (self._cache.keys_L_S_P_K_C, self._cache.values_L_S_P_K_C)
+        for cache, new in zip(caches, (keys_B_K_T_C, values_B_K_T_C), strict=True):
+            slots = cache[layer]
+            slots[self._at_B_1, self._positions_B_T] = new.transpose(1, 2)
+            found.append(slots[self._rows, : self._seen].transpose(1, 2))
+        return found[0], found[1]

@@ -1,0 +1,83 @@
+"""Reading a model folder: weights, tokenizer and chat format, as `transformers` lays them out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from fathom.core.errors import InputError
+from fathom.llm.local.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from fathom.llm.local.lm import CausalLM, LMConfig
+from fathom.llm.render.formats import CHATML, chat_format
+from fathom.llm.render.renderer import Renderer
+
+
+def load_model(folder: Path) -> CausalLM:
+    """The model of a folder that `save_model` or `transformers` wrote: any Llama without scaled rotary positions and
+    biases. Raises `InputError` naming the file."""
+    path = folder / CONFIG
+    try:
+        settings: dict[str, Any] = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(path, "missing", error.strerror or "cannot be read") from None
+    except ValueError as error:
+        raise InputError(path, "corrupt", str(error)) from None
+    model = CausalLM(_lm_config(settings, path))
+    try:
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise InputError(folder / WEIGHTS, "corrupt", str(error)) from None
+    if model.config.tied:
+        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except RuntimeError as error:
+        raise InputError(folder / WEIGHTS, "corrupt", str(error).splitlines()[0]) from None
+    return model
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a model folder. Raises `InputError`."""
+    path = folder / TOKENIZER
+    if not path.is_file():
+        raise InputError(path, "missing", "there is no tokenizer in this folder")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing more special
+        raise InputError(path, "corrupt", str(error)) from None
+
+
+def load_renderer(folder: Path) -> Renderer:
+    """The tokenizer of a model folder with its chat format: the one it names, else ChatML. Raises `InputError`, and
+    `ConfigError` where the tokenizer lacks the format's tokens."""
+    tokenizer = load_tokenizer(folder)
+    path = folder / TOKENIZER_CONFIG
+    try:
+        settings = json.loads(path.read_bytes()) if path.exists() else {}
+    except ValueError as error:
+        raise InputError(path, "corrupt", str(error)) from None
+    return Renderer(tokenizer, chat_format(settings.get("chat_format", CHATML.name)))
+
+
+def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
+    rotary = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
+    if settings.get("model_type") != "llama" or rotary.get("rope_type", "default") != "default":
+        raise InputError(path, "unsupported", "only Llama models with unscaled rotary positions are trained here")
+    try:
+        return LMConfig(
+            vocab_size=settings["vocab_size"],
+            width=settings["hidden_size"],
+            layers=settings["num_hidden_layers"],
+            heads=settings["num_attention_heads"],
+            kv_heads=settings.get("num_key_value_heads") or settings["num_attention_heads"],
+            mlp_width=settings["intermediate_size"],
+            context=settings["max_position_embeddings"],
+            rope_theta=rotary.get("rope_theta") or settings.get("rope_theta") or 10_000.0,
+            norm_eps=settings["rms_norm_eps"],
+            tied=settings.get("tie_word_embeddings", False),
+        )
+    except KeyError as error:
+        raise InputError(path, "corrupt", f"it lacks {error}") from None
