@@ -1,7 +1,8 @@
 """The optimizer, the learning rate over time, and one update: gradients over micro-batches, clipped, applied."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from pydantic import Field
@@ -52,17 +53,19 @@ def update(
     config: OptimizerConfig,
     lr: float,
     *,
-    batches: Iterable[TokenBatch] | None = None,
+    trained: int | None = None,
+    guard: AbstractContextManager[None] | None = None,
 ) -> dict[str, float]:
-    """One update from all `rows`: the sum of their token losses over the number of trained tokens.
+    """One update from all `rows`: the sum of their token losses over the number of trained tokens, or over `trained`
+    where rows without gradient were left out. `guard` is held while the weights change.
 
     Gives `loss`, `grad_norm`, `lr`, `tokens`, `trained_tokens` and the means of what `loss` sums up. The result does
     not depend on how rows fall into micro-batches, but for rounding.
     """
-    trained = sum(row.trained for row in rows)
+    trained = trained or sum(row.trained for row in rows)
     sums: dict[str, float] = {}
     total = 0.0
-    for batch in batches or map(padded, micro_batches(rows, config.micro_tokens)):
+    for batch in map(padded, micro_batches(rows, config.micro_tokens)):
         value, extra = loss(model, batch)
         (value / max(1, trained)).backward()  # type: ignore[no-untyped-call]
         total += value.item()
@@ -71,9 +74,11 @@ def update(
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
     for group in optimizer.param_groups:
         group["lr"] = lr
-    optimizer.step()
+    with guard or nullcontext():
+        optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    means = {name: number / max(1, trained) for name, number in sums.items()}
+    seen = sums.pop("seen_tokens", trained)
+    means = {name: number / max(1, seen) for name, number in sums.items()}
     tokens = sum(len(row.ids) for row in rows)
     return {
         "loss": total / max(1, trained),

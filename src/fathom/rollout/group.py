@@ -1,0 +1,57 @@
+"""Groups: several rollouts of one task, each with one of three outcomes.
+
+`scored`: it has a reward that counts. `masked`: a negative chosen to be left out of the loss, since it ended for want
+of turns or length and not by its own judgement. `failed`: infrastructure broke; no reward, no gradient, but counted.
+"""
+
+from typing import Literal
+
+from fathom.core.model import Frozen
+from fathom.core.task import Task
+from fathom.core.trajectory import Trajectory
+
+Outcome = Literal["scored", "masked", "failed"]
+
+
+class Rollout(Frozen):
+    """One rollout. `reward` is in [0, 1] and 0 for a failed one, where it means nothing; `tries` counts attempts."""
+
+    trajectory: Trajectory
+    outcome: Outcome
+    reward: float = 0.0
+    tries: int = 1
+
+
+class Group(Frozen):
+    """The rollouts of one task that came to an end. `index` counts groups in the order of submission."""
+
+    index: int
+    task: Task
+    rollouts: tuple[Rollout, ...]
+
+    @property
+    def rewards(self) -> tuple[float, ...]:
+        """Rewards of those that did not fail."""
+        return tuple(rollout.reward for rollout in self.rollouts if rollout.outcome != "failed")
+
+    @property
+    def pass_rate(self) -> float:
+        """Mean reward; 0 where all failed."""
+        return sum(self.rewards) / len(self.rewards) if self.rewards else 0.0
+
+
+def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None) -> Outcome:
+    """The outcome of a graded trajectory. Masked is a reward of 0 where a limit ended the search, or where the last
+    turn was cut off: it does not end in `end_id`.
+
+    Reference: Tongyi DeepResearch report 2510.24701 (negatives without an answer for length are left out of the loss).
+    """
+    if trajectory.failure is not None:
+        return "failed"
+    if reward > 0:
+        return "scored"
+    if trajectory.stop.kind == "budget":
+        return "masked"
+    last = next((turn for turn in reversed(trajectory.segments[-1].turns) if turn.token_ids), None)
+    cut = end_id is not None and last is not None and last.token_ids is not None and last.token_ids[-1] != end_id
+    return "masked" if cut else "scored"
