@@ -1,0 +1,285 @@
+"""The circle: world, questions, trajectories, CPT, SFT, RL, a better agent; then once more on its own trajectories.
+
+Each stage leaves its result in the folder and is done once; a stage that was killed goes on from its last checkpoint.
+So the same command resumes the loop wherever it broke off. After each stage the held-out questions, of a world none of
+whose names was ever trained on, are answered by the very agent and tools that `fathom ask` uses.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from fathom.core.config import Environment
+from fathom.core.errors import ConfigError
+from fathom.core.jsonl import append, read_records
+from fathom.core.model import canonical_json, content_hash
+from fathom.core.provenance import code_version, versions
+from fathom.core.seeds import derive_seed
+from fathom.core.task import Task
+from fathom.core.texts import write_durably
+from fathom.core.trajectory import Trajectory
+from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledge
+from fathom.grading.exact import ExactGrader
+from fathom.llm.local.chat import LocalChat
+from fathom.llm.local.lm import CausalLM
+from fathom.llm.local.load import load_model, load_tokenizer
+from fathom.llm.local.sampler import LocalSampler
+from fathom.llm.protocol import Sampling
+from fathom.llm.render.formats import NANO
+from fathom.llm.render.renderer import Renderer
+from fathom.recipes.attempts import attempts
+from fathom.recipes.closed import ensure_closed
+from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
+from fathom.recipes.research import research_config
+from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
+from fathom.rollout.group import Group
+from fathom.rollout.pool import TaskPool
+from fathom.rollout.scheduler import RolloutScheduler
+from fathom.synth.pipeline import PipelineConfig
+from fathom.synth.protocol import FunnelRow
+from fathom.synth.reading import reading_texts
+from fathom.synth.trajectories.oracle import OracleChat
+from fathom.synth.trajectories.samples import default_filters
+from fathom.synth.trajectories.sampling import Sampled, rejection_sample
+from fathom.train.data.rows import Row, row_of_messages, row_of_text, rows_of_segment
+from fathom.train.rl.trainer import RLTrainer, train_rl
+from fathom.train.supervised import CHECKPOINT, SupervisedConfig, train_supervised
+from fathom.train.tokenizer import save_tokenizer, train_tokenizer
+from fathom.world.simulated import SimulatedWorld
+
+Say = Callable[[str], None]
+IDENTITY = "loop.json"
+_TOKENIZER_TEXTS = 4_000
+_SAMPLES = 8  # trajectories kept for the report, before and after RL
+
+
+@dataclass
+class Loop:
+    """One loop in its folder."""
+
+    config: LoopConfig
+    folder: Path
+    home: Path
+    say: Say
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(self.config.threads)
+        _claim(self.folder, self.config)
+        self.grader = ExactGrader()
+
+    def run(self) -> dict[str, float]:
+        """Turn the circle. Gives the held-out accuracy after each stage."""
+        return asyncio.run(self._run())
+
+    async def _run(self) -> dict[str, float]:
+        config = self.config
+        world, base = self._world("train", config.pages, config.seed)
+        held_out, other = self._world("held-out", config.held_out_pages, config.seed + HELD_OUT_SEED)
+        oracle_tasks = self._questions("sft", base, config.oracle_questions)
+        rl_tasks = self._without(self._questions("rl", base, config.rl_questions), oracle_tasks)
+        tests = self._questions("held-out", other, config.held_out_questions)
+        taught = await self._oracle(oracle_tasks, world)
+        texts = list(reading_texts(base, config.reading_texts, derive_seed(config.seed, "reading")))
+        renderer = Renderer(self._tokenizer(texts, taught), NANO)
+        model = CausalLM(config.model).initialise(torch.Generator().manual_seed(derive_seed(config.seed, "weights")))
+        sampler = LocalSampler(model, renderer.end_id, config.sampler)
+        chat = LocalChat(sampler, renderer, "nano")
+        accuracy: dict[str, float] = {}
+
+        async def measure(stage: str) -> None:
+            accuracy[stage] = await self._measure(stage, chat, held_out, tests)
+
+        if not config.skip_cpt:
+            self._train("cpt", model, renderer, [row_of_text(text, renderer) for text in texts], config.cpt)
+            with sampler.updating():
+                pass
+            await measure("cpt")
+        rows = [row_of_messages(t.segments[0], renderer) for t in taught]
+        self._train("sft", model, renderer, rows, config.sft)
+        with sampler.updating():
+            pass
+        await measure("sft")
+        await self._rl(model, sampler, chat, renderer, world, rl_tasks)
+        await measure("rl")
+        if config.second_turn:
+            own = await self._own(chat, world, oracle_tasks)
+            restart = self._checkpoint_model("cpt", model)
+            model.load_state_dict(restart)
+            rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
+            self._train("sft2", model, renderer, rows[: len(taught)], config.sft)
+            with sampler.updating():
+                pass
+            await measure("sft2")
+        await chat.close()
+        await world.close()
+        await held_out.close()
+        return accuracy
+
+    def _world(self, name: str, pages: int, seed: int) -> tuple[SimulatedWorld, KnowledgeBase]:
+        config = ClosedConfig(pages=pages, seed=seed)
+        corpus = f"closed-{pages}-{seed}"
+        self.say(f"{name} world: {pages:,} pages, seed {seed}")
+        snapshot = ensure_closed(corpus, self.home, config)
+        return SimulatedWorld(snapshot), knowledge(config)
+
+    def _questions(self, name: str, base: KnowledgeBase, count: int) -> tuple[Task, ...]:
+        path = self.folder / "questions" / f"{name}.jsonl"
+        if path.exists():
+            return read_tasks(path)
+        seed = derive_seed(self.config.seed, "questions", name)
+        pipeline = PipelineConfig(count=count, shard=1000, seed=seed)
+        outcome = make_questions(base, self.config.questions, pipeline, path.with_suffix(".shards"))
+        self._save_funnel(f"questions {name}", outcome.funnel)
+        return write_tasks(outcome, path)
+
+    @staticmethod
+    def _without(tasks: Sequence[Task], others: Sequence[Task]) -> tuple[Task, ...]:
+        asked = {task.question for task in others}
+        return tuple(task for task in tasks if task.question not in asked)
+
+    async def _oracle(self, tasks: Sequence[Task], world: SimulatedWorld) -> tuple[Trajectory, ...]:
+        path = self.folder / "trajectories" / "oracle.jsonl"
+        if not path.exists():
+            attempt = attempts(OracleChat, world)
+            sampled = await rejection_sample(tasks, attempt, self.grader, default_filters(), seed=self.config.seed)
+            self._save_trajectories("oracle", path, sampled)
+        return tuple(read_records(path, Trajectory))
+
+    async def _own(self, chat: LocalChat, world: SimulatedWorld, tasks: Sequence[Task]) -> tuple[Trajectory, ...]:
+        path = self.folder / "trajectories" / "own.jsonl"
+        if not path.exists():
+            attempt = attempts(lambda task, seed: chat, world)
+            sampled = await rejection_sample(
+                tasks,
+                attempt,
+                self.grader,
+                default_filters(),
+                tries=self.config.second_tries,
+                per_task=1,
+                seed=derive_seed(self.config.seed, "own"),
+                workers=self.config.sampler.slots,
+            )
+            self._save_trajectories("own", path, sampled)
+        return tuple(read_records(path, Trajectory))
+
+    def _save_trajectories(self, name: str, path: Path, sampled: Sampled) -> None:
+        self._save_funnel(f"trajectories {name}", sampled.funnel)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = (canonical_json(attempted.trajectory) + "\n" for attempted in sampled.kept)
+        write_durably(path, "".join(lines).encode())
+        self.say(f"{name}: {len(sampled.kept):,} trajectories kept")
+
+    def _save_funnel(self, name: str, funnel: Sequence[FunnelRow]) -> None:
+        path = self.folder / "funnels" / f"{name.replace(' ', '-')}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, canonical_json({"name": name, "rows": [row.model_dump() for row in funnel]}).encode())
+
+    def _tokenizer(self, texts: Sequence[str], taught: Sequence[Trajectory]) -> Tokenizer:
+        folder = self.folder / "tokenizer"
+        if not folder.exists():
+            said = [m.content for t in taught[:_TOKENIZER_TEXTS] for s in t.segments for m in s.messages]
+            tokenizer = train_tokenizer([*texts[:_TOKENIZER_TEXTS], *said], self.config.tokenizer)
+            save_tokenizer(tokenizer, folder)
+        return load_tokenizer(folder)
+
+    def _train(
+        self, stage: str, model: CausalLM, renderer: Renderer, rows: Sequence[Row], config: SupervisedConfig
+    ) -> None:
+        began = time.perf_counter()
+        config = config.model_copy(update={"seed": derive_seed(self.config.seed, stage)})
+
+        def on_step(step: int, steps: int, metrics: dict[str, Any]) -> None:
+            if (step + 1) % 100 == 0 or step + 1 == steps:
+                spent = time.perf_counter() - began
+                self.say(f"{stage}: step {step + 1} of {steps}, loss {metrics['loss']:.3f}, {spent:.0f} s")
+
+        train_supervised(model, renderer.tokenizer, rows, config, self.folder / stage, on_step=on_step)
+
+    def _checkpoint_model(self, stage: str, model: CausalLM) -> dict[str, torch.Tensor]:
+        """The weights after a stage; the fresh ones where it was skipped."""
+        folder = self.folder / stage / CHECKPOINT
+        if folder.exists():
+            return load_model(folder).state_dict()
+        fresh = CausalLM(model.config)
+        seed = derive_seed(self.config.seed, "weights")
+        return fresh.initialise(torch.Generator().manual_seed(seed)).state_dict()
+
+    async def _rl(
+        self,
+        model: CausalLM,
+        sampler: LocalSampler,
+        chat: LocalChat,
+        renderer: Renderer,
+        world: SimulatedWorld,
+        tasks: Sequence[Task],
+    ) -> None:
+        config = self.config
+        rollout = config.rollout.model_copy(update={"end_id": renderer.end_id})
+        attempt = attempts(lambda task, seed: chat, world)
+        began = time.perf_counter()
+
+        def on_step(step: int, metrics: dict[str, Any], groups: list[Group]) -> None:
+            self.say(
+                f"rl: step {step + 1} of {config.rl.steps}, reward {metrics['reward']:.3f}, entropy "
+                f"{metrics['policy_entropy']:.3f}, {time.perf_counter() - began:.0f} s"
+            )
+
+        await train_rl(
+            RLTrainer(model, config.rl, sampler),
+            renderer.tokenizer,
+            TaskPool(tasks, config.pool, derive_seed(config.seed, "pool")),
+            lambda take: RolloutScheduler(take, attempt, self._reward, rollout, derive_seed(config.seed, "rl")),
+            self.folder / "rl",
+            on_step=on_step,
+        )
+
+    async def _reward(self, task: Task, trajectory: Trajectory) -> float | None:
+        grade = await self.grader.grade(task, trajectory)
+        return None if grade.label == "failed" else float(grade.label == "correct")
+
+    async def _measure(self, stage: str, chat: LocalChat, world: SimulatedWorld, tasks: Sequence[Task]) -> float:
+        """Held-out accuracy of the greedy policy; kept with the answers, and done once."""
+        path = self.folder / "held_out" / f"{stage}.json"
+        if not path.exists():
+            agent = research_config("brief")
+            greedy = Sampling(temperature=0, top_p=1, max_tokens=self.config.sampler.max_tokens)
+            agent = agent.model_copy(update={"limits": agent.limits.model_copy(update={"sampling": greedy})})
+            attempt = attempts(lambda task, seed: chat, world, agent)
+            trajectories = await asyncio.gather(*(attempt(task, 0) for task in tasks))
+            grades = [await self.grader.grade(task, each) for task, each in zip(tasks, trajectories, strict=True)]
+            samples = path.with_suffix(".trajectories.jsonl")
+            samples.parent.mkdir(parents=True, exist_ok=True)
+            samples.unlink(missing_ok=True)
+            append(samples, trajectories[:_SAMPLES])
+            correct = {t.id: int(grade.label == "correct") for t, grade in zip(tasks, grades, strict=True)}
+            write_durably(path, canonical_json({"stage": stage, "correct": correct}).encode())
+        found: dict[str, int] = json.loads(path.read_bytes())["correct"]
+        accuracy = sum(found.values()) / len(found)
+        self.say(f"held-out accuracy after {stage}: {accuracy:.3f} of {len(found)}")
+        return accuracy
+
+
+def _claim(folder: Path, config: LoopConfig) -> None:
+    """Make the folder this loop's, or see that it is. Threads may differ between its runs."""
+    path = folder / IDENTITY
+    settings = config.model_dump(mode="json")
+    digest = content_hash({name: value for name, value in settings.items() if name != "threads"})
+    if path.exists():
+        if json.loads(path.read_bytes())["hash"] != digest:
+            raise ConfigError(f"{folder} holds a loop of another configuration", hint="choose another --out")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"hash": digest, "config": settings, "commit": code_version(), "versions": versions()}
+    write_durably(path, canonical_json(record).encode() + b"\n")
+
+
+def run_loop(config: LoopConfig, folder: Path, say: Say) -> dict[str, float]:
+    """Run or resume the loop in `folder`; worlds are kept in fathom's home. Gives held-out accuracy by stage."""
+    return Loop(config, folder, Environment.read().home, say).run()

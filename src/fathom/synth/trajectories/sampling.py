@@ -1,0 +1,87 @@
+"""Rejection sampling: several attempts at each task by any agent, graded, filtered, counted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fathom.core.seeds import derive_seed
+from fathom.core.task import Task
+from fathom.core.trajectory import Trajectory
+from fathom.grading.protocol import Grader
+from fathom.synth.protocol import Drop, Filter, FunnelRow, Item, Provenance
+from fathom.synth.trajectories.samples import Attempted
+
+AttemptAt = Callable[[Task, int], Awaitable[Trajectory]]
+
+
+class Sampled:
+    """What rejection sampling gave: items of `Attempted` that passed, and the funnel."""
+
+    def __init__(self, items: list[Item[Any]], funnel: tuple[FunnelRow, ...]) -> None:
+        self.items, self.funnel = items, funnel
+
+    @property
+    def kept(self) -> list[Attempted]:
+        """The attempts that passed."""
+        return [item.payload for item in self.items]
+
+
+async def rejection_sample(
+    tasks: Sequence[Task],
+    attempt: AttemptAt,
+    grader: Grader,
+    filters: Sequence[Filter],
+    *,
+    tries: int = 1,
+    per_task: int | None = None,
+    seed: int = 0,
+    workers: int = 64,
+    on_attempt: Callable[[int, int], None] = lambda done, total: None,
+) -> Sampled:
+    """`tries` attempts at each task, those that pass all filters kept, at most `per_task` of each task.
+
+    The result is in the order of tasks and tries, however attempts end.
+    """
+    room = asyncio.Semaphore(workers)
+    done = 0
+    total = len(tasks) * tries
+
+    async def one(task: Task, number: int) -> Item[Any]:
+        nonlocal done
+        async with room:
+            trajectory = await attempt(task, derive_seed(seed, "try", number))
+            grade = await grader.grade(task, trajectory)
+        done += 1
+        on_attempt(done, total)
+        provenance = Provenance(seed=derive_seed(seed, "try", number), model=trajectory.model, steps=("attempt",))
+        return Item(payload=Attempted(task=task, trajectory=trajectory, grade=grade), provenance=provenance)
+
+    attempted = await asyncio.gather(*(one(task, number) for task in tasks for number in range(tries)))
+    return _filtered(attempted, filters, per_task)
+
+
+def _filtered(items: Sequence[Item[Any]], filters: Sequence[Filter], per_task: int | None) -> Sampled:
+    rows = [FunnelRow(part="attempts", entered=len(items), left=len(items))]
+    left = list(items)
+    for each in filters:
+        kept, dropped = [], dict[str, int]()
+        for item in left:
+            decision = each.decide(item)
+            if isinstance(decision, Drop):
+                dropped[decision.reason] = dropped.get(decision.reason, 0) + 1
+            else:
+                kept.append(item)
+        rows.append(FunnelRow(part=each.name, entered=len(left), left=len(kept), dropped=dropped))
+        left = kept
+    if per_task is not None:
+        counts: dict[str, int] = {}
+        kept = []
+        for item in left:
+            task_id = item.payload.task.id
+            counts[task_id] = counts.get(task_id, 0) + 1
+            if counts[task_id] <= per_task:
+                kept.append(item)
+        dropped = {"enough of this task": len(left) - len(kept)} if len(kept) < len(left) else {}
+        rows.append(FunnelRow(part="per task", entered=len(left), left=len(kept), dropped=dropped))
+        left = kept
+    return Sampled(left, tuple(rows))
