@@ -19,8 +19,8 @@ def loop(
 ) -> None:
     """Documents to a better agent and round again; the same command goes on where it was interrupted.
 
-    A world of invented pages, questions over it, an oracle's trajectories, continual pre-training, fine-tuning, RL, then
-    fine-tuning on the agent's own trajectories. Needs the extra: pip install 'fathom-research[train]'.
+    A world of invented pages, questions over it, an oracle's trajectories, continual pre-training, fine-tuning, RL,
+    then fine-tuning on the agent's own trajectories. Needs the extra: pip install 'fathom-research[train]'.
     """
     from fathom.core.config import Environment, native_default, resolve
     from fathom.core.errors import ConfigError
