@@ -34,6 +34,7 @@ COMMANDS = {
     "resume": Command("fathom.cli.runs:resume", "Continue a run that was interrupted"),
     "replay": Command("fathom.cli.runs:replay", "Repeat a run from its records, without a model"),
     "eval": Command("fathom.cli.eval:evaluate", "Score an agent and a model on a question set"),
+    "synth": Command("fathom.cli.synth:app", "Make questions, trajectories and training samples"),
     "loop": Command("fathom.cli.loop:loop", "Train an agent from nothing: world, questions, CPT, SFT, RL"),
     "bench": Command("fathom.bench.command:bench", "Run a measurement; `fathom bench list` shows them"),
 }

@@ -1,4 +1,4 @@
-"""Models by their specs: `embedded`, a GGUF file, `MODEL@URL` or a bare URL, `scripted:FILE`.
+"""Models by their specs: `embedded`, a GGUF file, `local:FOLDER`, `MODEL@URL` or a bare URL, `scripted:FILE`.
 
 `first-choice` is no model: it fills every form with the first thing allowed, and shows what the harness does alone.
 Several endpoints with commas between them are a pool; `MODEL@URL*2` gives one twice the share of the others.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fathom.core.assets import Progress, quiet
-from fathom.core.config import Environment
+from fathom.core.config import Environment, native_default
 from fathom.core.errors import ConfigError, InputError, ModelFault
 from fathom.core.jsonl import read_rows
 from fathom.core.message import Message
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from fathom.llm.openai_compat import OpenAIChat
     from fathom.llm.retry import Retry
 
-SPECS = "embedded, a .gguf file, MODEL@URL (several with commas for a pool), a URL, scripted:FILE, or first-choice"
+SPECS = (
+    "embedded, a .gguf file, local:FOLDER, MODEL@URL (several with commas for a pool), a URL, scripted:FILE, or "
+    "first-choice"
+)
+LOCAL = "local:"
 
 
 def model_spec(environment: Environment, *, url: str = "", model: str = "") -> str:
@@ -60,6 +64,8 @@ def open_model(
         return FirstChoiceChat()
     if spec.startswith("scripted:"):
         return _scripted(Path(spec.removeprefix("scripted:")))
+    if spec.startswith(LOCAL):
+        return _local(Path(spec.removeprefix(LOCAL)).expanduser())
     if "," in spec and "://" in spec:
         return _pool([part.strip() for part in spec.split(",")], environment, _retry(on_wait) if retries else None)
     name, at, url = spec.rpartition("@")
@@ -75,7 +81,7 @@ def open_model(
 def _is_spec(text: str) -> bool:
     return (
         text in ("embedded", "first-choice")
-        or text.startswith("scripted:")
+        or text.startswith(("scripted:", LOCAL))
         or text.endswith(".gguf")
         or _is_url(text.rpartition("@")[2])
     )
@@ -128,6 +134,17 @@ def _pool(specs: list[str], environment: Environment, retry: "Retry | None") -> 
         endpoints.append(Endpoint(key=url, model=chat, weight=float(weight or 1), probe=chat.models))
     pool = EndpointPool(endpoints)
     return RetryingChat(pool, retry) if retry else pool
+
+
+def _local(folder: Path) -> ChatModel:
+    """A model folder as `transformers` lays it out, run in this process by torch."""
+    # Without it torch's threads spin while they wait for each other: up to 20 times slower on a shared machine.
+    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        from fathom.llm.local.chat import load_chat
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"a local model needs {error.name}", hint="pip install 'fathom-research[train]'") from None
+    return load_chat(folder)
 
 
 def _scripted(path: Path) -> ChatModel:

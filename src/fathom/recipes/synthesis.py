@@ -1,15 +1,28 @@
-"""Questions from a closed world, as a file of tasks."""
+"""Questions from a closed world, trajectories that answer them, samples to train on: all as files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fathom.core.config import Environment
+from fathom.core.errors import ConfigError, InputError
 from fathom.core.jsonl import read_records
 from fathom.core.model import canonical_json
 from fathom.core.task import Task
 from fathom.core.texts import write_durably
+from fathom.core.trajectory import Trajectory
 from fathom.corpus.closed.knowledge import KnowledgeBase
+from fathom.grading.exact import ExactGrader
+from fathom.grading.protocol import Grade
+from fathom.recipes.attempts import attempts
+from fathom.recipes.corpora import open_corpus
+from fathom.recipes.models import open_model
 from fathom.synth.pipeline import Outcome, PipelineConfig, run_pipeline
+from fathom.synth.protocol import Provenance
 from fathom.synth.questions import QuestionConfig, question_parts
+from fathom.synth.trajectories.oracle import OracleChat
+from fathom.synth.trajectories.samples import Attempted, SampleForm, default_filters, samples_of
+from fathom.synth.trajectories.sampling import Sampled, rejection_sample
+from fathom.world.simulated import SimulatedWorld
 
 
 def make_questions(
@@ -35,3 +48,43 @@ def write_tasks(outcome: Outcome, path: Path) -> tuple[Task, ...]:
 def read_tasks(path: Path) -> tuple[Task, ...]:
     """The tasks of a file. Raises `InputError`."""
     return tuple(read_records(path, Task))
+
+
+async def make_trajectories(
+    corpus: str, tasks: Sequence[Task], model: str, out: Path, *, tries: int, seed: int
+) -> Sampled:
+    """Attempts of the `brief` agent at the tasks in the corpus; those that pass all filters go to `out`. `model` is
+    "oracle" or a model's spec."""
+    environment = Environment.read()
+    world = SimulatedWorld(open_corpus(corpus, environment.home))
+    chat = None if model == "oracle" else open_model(model, environment)
+    attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world)
+    try:
+        sampled = await rejection_sample(tasks, attempt, ExactGrader(), default_filters(), tries=tries, seed=seed)
+    finally:
+        await world.close()
+        if chat is not None:
+            await chat.close()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(out, "".join(canonical_json(each.trajectory) + "\n" for each in sampled.kept).encode())
+    return sampled
+
+
+def export_samples(questions: Path, trajectories: Path, out: Path, form: str) -> int:
+    """Write the trajectories of a file as SFT samples in that form; how many there are. Raises `InputError` and
+    `ConfigError`."""
+    forms: dict[str, SampleForm] = {"react": "react", "iterresearch": "iterresearch"}
+    if form not in forms:
+        raise ConfigError(f"there is no form {form!r}; there is {', '.join(forms)}")
+    tasks = {task.id: task for task in read_tasks(questions)}
+    lines = []
+    for trajectory in read_records(trajectories, Trajectory):
+        if trajectory.task_id not in tasks:
+            raise InputError(trajectories, "corrupt", f"it answers a question that {questions} does not have")
+        grade = Grade(score=1.0, label="correct", reason="as filtered")
+        attempted = Attempted(task=tasks[trajectory.task_id], trajectory=trajectory, grade=grade)
+        provenance = Provenance(seed=trajectory.seed, model=trajectory.model, steps=("attempt", "export"))
+        lines += [canonical_json(sample) + "\n" for sample in samples_of(attempted, forms[form], provenance)]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(out, "".join(lines).encode())
+    return len(lines)

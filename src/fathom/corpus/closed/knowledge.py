@@ -22,7 +22,7 @@ SCHEME = "closed:"
 _NAMESAKE_EVERY = 40  # of persons; one in forty shares a name with another
 _ALIAS_EVERY = 7  # of cities and companies
 _OPTIONAL = {"owner": 0.3, "based_on": 0.3, "employer": 0.1, "studied_at": 0.1}  # share of subjects without one
-_GIVEN_NAMES = 300
+_GIVEN_NAMES = 400
 _ABSENT = -1
 
 

@@ -1,47 +1,27 @@
 """Names nobody bears: words of two or three syllables out of a fixed bank.
 
 Words are numbered; a number gives its word by arithmetic, and a seed shuffles the numbers. So a million different names
-need no table, and few syllables make all of them, which lets a small vocabulary spell any name it has never seen.
+need no table, and a small vocabulary that has the syllables can spell any name it has never seen.
 """
 
 from math import gcd
 
 from fathom.core.seeds import derive_seed
 
-# Every syllable begins with consonants and no end can run into an onset, so words fall into syllables in one way only.
-_ONSETS = (
-    "b",
-    "br",
-    "d",
-    "dr",
-    "f",
-    "g",
-    "gr",
-    "h",
-    "j",
-    "k",
-    "kl",
-    "l",
-    "m",
-    "n",
-    "p",
-    "r",
-    "s",
-    "st",
-    "t",
-    "tr",
-    "v",
-    "z",
+# Every syllable begins with a consonant and no end can run into an onset, so words fall into syllables in one way only.
+_ONSETS = tuple("b d f g h j k l m n p r s t v z br dr gr kr tr st sk pl kl fl".split())
+_RIMES = tuple(vowel + end for vowel in "aeiou" for end in ("", "l", "n", "r", "m"))
+SYLLABLES = tuple(onset + rime for onset in _ONSETS for rime in _RIMES)
+# Two characters sound a syllable: one its onset, one the rest.
+_ONSETS_ZH, _RIMES_ZH = (
+    "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽布德格克特斯科普凯弗",
+    "阿安昂埃艾恩厄伊因英奥欧翁乌温文亚尤于云沃维威韦万",
 )
-_ENDS = ("a", "el", "i", "on", "u", "ar", "e", "im")
-SYLLABLES = tuple(onset + end for onset in _ONSETS for end in _ENDS)
-_CHARACTERS = (
-    "阿巴白班贝本比宾博布蔡查昌达戴丹德邓迪丁东杜恩尔法凡菲芬丰弗富盖甘高戈格根古哈海汉豪赫亨洪胡华惠霍基吉加嘉江杰"
-    "金京久卡凯坎康考科克肯库拉莱兰朗劳乐雷黎里利连林龙卢鲁伦罗洛马迈曼毛梅门蒙米敏明莫墨穆纳乃南尼宁诺努欧帕派潘佩"
-    "彭皮平普奇齐钱乔切琴青丘瑞若萨赛桑森沙山尚绍舍申圣施石舒斯苏索塔泰坦汤特滕提天铁廷通图托瓦万威维温文沃乌西希夏"
-    "先晓谢辛雄修亚延杨叶伊因英尤于元越云泽"
-)
-SYLLABLE_ZH = dict(zip(SYLLABLES, _CHARACTERS, strict=False))
+SYLLABLE_ZH = {
+    onset + rime: zh_onset + zh_rime
+    for onset, zh_onset in zip(_ONSETS, _ONSETS_ZH, strict=True)
+    for rime, zh_rime in zip(_RIMES, _RIMES_ZH, strict=True)
+}
 
 TWO, THREE = len(SYLLABLES) ** 2, len(SYLLABLES) ** 3
 WORDS = TWO + THREE
@@ -49,19 +29,19 @@ WORDS = TWO + THREE
 
 
 class Words:
-    """A seed's own order of all words: `word(n)` for different n below `WORDS` are different words."""
+    """A seed's own order of all words, short ones first: different numbers below `WORDS` give different words."""
 
     def __init__(self, seed: int, *path: str) -> None:
-        self._add = derive_seed(seed, *path, "add") % WORDS
-        self._times = _coprime(derive_seed(seed, *path, "times") % WORDS)
+        self._add = derive_seed(seed, *path, "add")
+        self._times = _coprime(derive_seed(seed, *path, "times") % TWO)
 
     def syllables(self, number: int) -> tuple[str, ...]:
         """The syllables of the word with that number."""
-        place = (number * self._times + self._add) % WORDS
-        count = 2 if place < TWO else 3
-        place -= 0 if place < TWO else TWO
+        short = number < TWO
+        size = TWO if short else THREE
+        place = ((number if short else number - TWO) * self._times + self._add) % size
         parts = []
-        for _ in range(count):
+        for _ in range(2 if short else 3):
             place, at = divmod(place, len(SYLLABLES))
             parts.append(SYLLABLES[at])
         return tuple(parts)
@@ -72,8 +52,8 @@ class Words:
 
 
 def _coprime(number: int) -> int:
-    """The next number from there that has no factor in common with `WORDS`."""
+    """The next number from there that shares no factor with the number of syllables, and so none with its powers."""
     number = max(number, 2)
-    while gcd(number, WORDS) != 1:
+    while gcd(number, len(SYLLABLES)) != 1:
         number += 1
     return number

@@ -62,9 +62,14 @@ class Attention(nn.Module):
         q, k = _rotate(q, *rotary), _rotate(k, *rotary)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
-        grouped = self.kv_heads != self.heads
-        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
-        out: Tensor = self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
+        if T == 1 and mask is not None:
+            # The query heads of a group read the same keys: as rows of one product nothing has to be repeated.
+            y = functional.scaled_dot_product_attention(q.view(B, self.kv_heads, -1, self.head_width), k, v, mask)
+        else:
+            grouped = self.kv_heads != self.heads
+            causal = mask is None
+            y = functional.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=grouped)
+        out: Tensor = self.o_proj(y.view(B, self.heads, T, -1).transpose(1, 2).reshape(B, T, -1))
         return out
 
 

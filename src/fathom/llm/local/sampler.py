@@ -227,21 +227,22 @@ class LocalSampler:
                 self._finish(slot, request)
 
     def _logits(self, active: list[_Slot]) -> Tensor:
-        """Logits of the next token for each active slot. The pass runs over the range of slots up to the last active
-        one, for a view of the cache costs nothing and gathering rows would copy all of it."""
+        """Logits of the next token for each active slot. Where most slots are active the pass runs over all up to the
+        last, for a view of the cache costs nothing and picking rows copies them."""
         count = active[-1].number + 1
-        ids, positions = np.zeros((count, 1), np.int64), np.zeros((count, 1), np.int64)
-        for slot in self._slots[:count]:
-            positions[slot.number] = len(slot.ids)
-        for slot in active:
-            assert slot.request is not None
-            ids[slot.number] = (slot.request.sampled or slot.request.prompt)[-1]
+        dense = 2 * len(active) > count
+        passed = self._slots[:count] if dense else active
+        ids = np.zeros((len(passed), 1), np.int64)
+        for row, slot in enumerate(passed):
+            if slot.request:
+                ids[row] = (slot.request.sampled or slot.request.prompt)[-1]
+        at = torch.tensor([[len(slot.ids)] for slot in passed])
         seen = max(len(slot.ids) for slot in active) + 1
-        self._cache.make_room(max(int(positions.max()), seen) + 1)
-        at = torch.from_numpy(positions)
-        opened = self._cache.opened(slice(0, count), at, seen)
+        self._cache.make_room(max(int(at.max()), seen) + 1)
+        rows = slice(0, count) if dense else torch.tensor([slot.number for slot in active])
+        opened = self._cache.opened(rows, at, seen)
         hidden = self.model.hidden(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
-        return self.model.logits(hidden[[slot.number for slot in active], 0])
+        return self.model.logits(hidden[[slot.number for slot in active], 0] if dense else hidden[:, 0])
 
     def _recompute(self, slot: _Slot) -> None:
         """Cache a request's tokens again after the weights changed in its middle."""

@@ -1,0 +1,209 @@
+"""The report of a loop as one HTML page: funnels, questions with their graphs, attempts before and after, curves.
+
+It reads what the loop left in its folder, or in several folders of different seeds, and nothing else. Missing stages
+are left out, so a report can be made of a loop that is under way.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from fathom.core.jsonl import read_records, read_rows
+from fathom.core.task import Task
+from fathom.core.trajectory import Trajectory
+from fathom.evals.charts import Series, graph_chart, line_chart, share_chart
+
+STAGES = ("cpt", "sft", "rl", "sft2")
+_STAGE_NAMES = {"cpt": "CPT", "sft": "SFT", "rl": "RL", "sft2": "second turn: SFT on its own trajectories"}
+_HISTOGRAM = ("0", "to 1/4", "to 1/2", "to 3/4", "below 1", "1")
+_RL_CHARTS = (
+    ("reward", "Mean reward", "share of rollouts whose answer is right", 0.0, 1.0),
+    ("policy_entropy", "Entropy", "mean of -log p over sampled tokens, nats", 0.0, None),
+    ("rollout_tokens", "Length", "tokens the policy wrote in a rollout", 0.0, None),
+    ("tool_calls", "Tool calls", "per rollout", 0.0, None),
+    ("masked_share", "Masked", "share of rollouts left out of the loss as chosen negatives", 0.0, 1.0),
+    ("grad_norm", "Gradient norm", "before clipping", 0.0, None),
+)
+_SHOWN_CHARS = 700
+_SHOWN_QUESTIONS, _SHOWN_ATTEMPTS = 6, 4
+
+
+def write_loop_report(folders: Sequence[Path], out: Path) -> None:
+    """Write the report of these loops to `out`. Raises `InputError` where a file of theirs is damaged."""
+    style = resources.files("fathom.evals").joinpath("loop_report.css").read_text(encoding="utf-8")
+    first = folders[0]
+    about = json.loads((first / "loop.json").read_bytes())
+    seeds = [json.loads((folder / "loop.json").read_bytes())["config"]["seed"] for folder in folders]
+    parts = [
+        f"<h1>The circle, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}</h1>",
+        f'<p class="small">commit {escape(str(about["commit"])[:12])}; world of {about["config"]["pages"]:,} pages; '
+        f"held-out questions from another world of {about['config']['held_out_pages']:,} pages</p>",
+        "<h2>Held-out accuracy</h2>",
+        _accuracy_table(folders, seeds),
+        "<h2>Supervised training</h2>",
+        _supervised(folders, seeds),
+        "<h2>Reinforcement learning</h2>",
+        _rl(folders, seeds),
+        "<h2>Funnels</h2>",
+        _funnels(first),
+        "<h2>Questions</h2>",
+        _questions(first),
+        "<h2>Before and after RL</h2>",
+        _attempts(first),
+    ]
+    body = "\n".join(parts)
+    head = f'<meta charset="utf-8"><title>fathom loop</title><style>{style}</style>'
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+    out.write_text(page, encoding="utf-8")
+
+
+def held_out(folder: Path) -> dict[str, dict[str, int]]:
+    """Of each stage that was measured, whether each held-out question was answered right (1) or not (0)."""
+    found = {}
+    for stage in STAGES:
+        path = folder / "held_out" / f"{stage}.json"
+        if path.exists():
+            found[stage] = json.loads(path.read_bytes())["correct"]
+    return found
+
+
+def metrics(folder: Path, stage: str) -> list[dict[str, Any]]:
+    """The metrics of a stage, a torn last line left out; empty where the stage was not run."""
+    path = folder / stage / "metrics.jsonl"
+    return list(read_rows(path)) if path.exists() else []
+
+
+def series(rows: Sequence[dict[str, Any]], name: str) -> Series:
+    """One metric over steps."""
+    return [(row["step"], row[name]) for row in rows if isinstance(row.get(name), int | float)]
+
+
+def _accuracy_table(folders: Sequence[Path], seeds: Sequence[int]) -> str:
+    measured = [held_out(folder) for folder in folders]
+    head = "".join(f"<th>seed {seed}</th>" for seed in seeds)
+    rows = []
+    for stage in STAGES:
+        values = [sum(m[stage].values()) / len(m[stage]) for m in measured if stage in m]
+        if not values:
+            continue
+        cells = "".join(f'<td class="n">{value:.3f}</td>' for value in values)
+        cells += '<td class="n"></td>' * (len(folders) - len(values))
+        n = next(len(m[stage]) for m in measured if stage in m)
+        rows.append(f"<tr><td>{_STAGE_NAMES[stage]}</td>{cells}<td>{_summary(values, n)}</td></tr>")
+    note = (
+        "Share of held-out questions answered right by the greedy policy. None of their entities was trained on. With "
+        "several seeds the interval is Student's over seeds, with one Wilson's over questions, both of 95 %."
+    )
+    return (
+        f"<table><tr><th>after</th>{head}<th>mean and interval</th></tr>{''.join(rows)}</table>"
+        f'<p class="small">{note}</p>'
+    )
+
+
+# 97.5 % points of Student's t by degrees of freedom.
+_STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365}
+
+
+def _summary(values: Sequence[float], n: int) -> str:
+    mean = sum(values) / len(values)
+    if len(values) > 1:
+        spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
+        half = _STUDENT.get(len(values) - 1, 2.0) * spread
+        return f"{mean:.3f} &plusmn; {half:.3f}"
+    z = 1.96
+    centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
+    return f"{mean:.3f} ({centre - half:.3f} to {centre + half:.3f})"
+
+
+def _figure(title: str, what: str, chart: str) -> str:
+    return f'<div><h3>{escape(title)}</h3>{chart}<p class="small">{escape(what)}</p></div>'
+
+
+def _supervised(folders: Sequence[Path], seeds: Sequence[int]) -> str:
+    figures = []
+    for stage in ("cpt", "sft", "sft2"):
+        lines = {f"seed {s}": series(metrics(f, stage), "loss") for f, s in zip(folders, seeds, strict=True)}
+        if any(lines.values()):
+            figures.append(
+                _figure(f"{_STAGE_NAMES[stage]}: loss", "nats per trained token, over steps", line_chart(lines))
+            )
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
+def _rl(folders: Sequence[Path], seeds: Sequence[int]) -> str:
+    rows = [metrics(folder, "rl") for folder in folders]
+    figures = []
+    for name, title, what, low, high in _RL_CHARTS:
+        lines = {f"seed {seed}": series(each, name) for each, seed in zip(rows, seeds, strict=True)}
+        figures.append(_figure(title, what, line_chart(lines, low=low, high=high)))
+    shares = [(row["step"], row["pass_histogram"]) for row in rows[0]]
+    figures.append(
+        _figure("Pass rates", f"share of groups by pass rate, seed {seeds[0]}", share_chart(shares, _HISTOGRAM))
+    )
+    return f'<div class="charts">{"".join(figures)}</div>'
+
+
+def _funnels(folder: Path) -> str:
+    parts = []
+    for path in sorted((folder / "funnels").glob("*.json")):
+        funnel = json.loads(path.read_bytes())
+        rows = "".join(
+            f'<tr><td>{escape(row["part"])}</td><td class="n">{row["entered"]:,}</td><td class="n">{row["left"]:,}</td>'
+            f"<td>{escape(', '.join(f'{k} {v:,}' for k, v in row['dropped'].items()))}</td></tr>"
+            for row in funnel["rows"]
+        )
+        table = f"<table><tr><th>part</th><th>in</th><th>out</th><th>dropped</th></tr>{rows}</table>"
+        parts.append(f"<h3>{escape(funnel['name'])}</h3>{table}")
+    return "".join(parts)
+
+
+def _questions(folder: Path) -> str:
+    path = folder / "questions" / "held-out.jsonl"
+    tasks = list(read_records(path, Task)) if path.exists() else []
+    by_shape: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_shape.setdefault(str(task.meta.get("shape")), []).append(task)
+    shown = [task for group in by_shape.values() for task in group[: max(1, _SHOWN_QUESTIONS // len(by_shape))]]
+    parts = []
+    for task in shown:
+        answer = escape(task.answers[0])
+        head = f"<h3>{escape(task.question)}</h3><p class='small'>{escape(task.meta['shape'])}; answer: {answer}</p>"
+        parts.append(f"<div>{head}{graph_chart(task.meta['graph'])}</div>")
+    legend = '<p class="small">Green is given in the question, orange the answer, grey has to be found.</p>'
+    return legend + f'<div class="charts">{"".join(parts)}</div>'
+
+
+def _attempts(folder: Path) -> str:
+    path = folder / "questions" / "held-out.jsonl"
+    tasks = {task.id: task for task in read_records(path, Task)} if path.exists() else {}
+    sides = {}
+    for stage in ("sft", "rl"):
+        samples = folder / "held_out" / f"{stage}.trajectories.jsonl"
+        sides[stage] = {t.task_id: t for t in read_records(samples, Trajectory)} if samples.exists() else {}
+    right = held_out(folder)
+    common = [name for name in sides["sft"] if name in sides["rl"] and name in tasks]
+    changed = sorted(common, key=lambda name: -abs(right["rl"][name] - right["sft"][name]))
+    parts = []
+    for name in changed[:_SHOWN_ATTEMPTS]:
+        halves = "".join(
+            f"<div>{_attempt(sides[stage][name], right[stage][name], when)}</div>"
+            for stage, when in (("sft", "before RL"), ("rl", "after RL"))
+        )
+        parts.append(f'<h3>{escape(tasks[name].question)}</h3><div class="pair">{halves}</div>')
+    return "".join(parts) or '<p class="none">not measured yet</p>'
+
+
+def _attempt(trajectory: Trajectory, right: int, when: str) -> str:
+    verdict = '<b class="good">right</b>' if right else '<b class="bad">wrong</b>'
+    turns = [f'<p class="small">{when}: {escape(trajectory.answer or "no answer")}, {verdict}</p>']
+    for segment in trajectory.segments:
+        for turn in segment.turns:
+            text = turn.message.content
+            shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + " …"
+            turns.append(f'<div class="turn {turn.message.role}">{escape(shown)}</div>')
+    return "".join(turns)
