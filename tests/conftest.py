@@ -10,6 +10,9 @@ import pytest
 
 from fathom.core.config import Environment
 
+# Before any test imports torch: with threads that spin while they wait two test workers take 20 times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # On a busy machine a slow example says nothing; pytest-timeout catches those that hang.

@@ -1,7 +1,8 @@
-"""Reading exercises for continual pre-training: pages, and pages with questions that they answer.
+"""Reading exercises for continual pre-training: pages with questions that they answer, and roll calls of names.
 
 A small model first has to learn to carry a name it has never seen from one place to another. Text in which names come
-again does that: a page says its subject's name in most sentences, and an exercise asks for what the page has said.
+again does that: a page says its subject's name in most sentences, an exercise asks for what the page has said, and in a
+roll call, which says the same list twice, nothing but the list foretells its second half.
 
 Reference: AgentFounder 2509.13310 (first-order action synthesis: questions from entity-anchored knowledge).
 Differs from the paper: questions come from the statements of a closed world, no model writes them.
@@ -17,12 +18,21 @@ from fathom.corpus.closed.schema import RELATION_BY_NAME
 from fathom.synth.wording import forward_question
 
 
+ROLL_CALL = 0.25  # share of texts
+_ROLL_NAMES = 10
+
+
 def reading_texts(base: KnowledgeBase, count: int, seed: int, *, questions: int = 4) -> Iterator[str]:
-    """`count` texts about entities drawn at random: a page, then up to `questions` questions with their answers."""
+    """`count` texts: of entities drawn at random the page, then up to `questions` questions with their answers; among
+    them roll calls of names of the world."""
     random = stream(seed, "reading")
     for _ in range(count):
-        page = entity_page(base, random.randrange(base.count))
-        yield "\n".join([page.document.text, *_exercises(base, page, random, questions)])
+        if random.random() < ROLL_CALL:
+            roll = "; ".join(base.text(random.randrange(base.count)) for _ in range(_ROLL_NAMES))
+            yield f"{roll}.\n{roll}."
+        else:
+            page = entity_page(base, random.randrange(base.count))
+            yield "\n".join([page.document.text, *_exercises(base, page, random, questions)])
 
 
 def _exercises(base: KnowledgeBase, page: ClosedPage, random: Random, count: int) -> Iterator[str]:
