@@ -13,7 +13,7 @@ _ONSETS = tuple("b d f g h j k l m n p r s t v z br dr gr tr".split())
 _RIMES = tuple(vowel + end for vowel in "aeiou" for end in ("", "l", "n"))
 SYLLABLES = tuple(onset + rime for onset in _ONSETS for rime in _RIMES)
 # Two characters sound a syllable: one its onset, one the rest.
-_ONSETS_ZH, _RIMES_ZH = "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽布德格特", "阿安昂埃艾恩厄伊因英奥欧翁乌"
+_ONSETS_ZH, _RIMES_ZH = "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽布德格特", "阿安昂埃艾恩伊因英奥欧翁乌温文"
 SYLLABLE_ZH = {
     onset + rime: zh_onset + zh_rime
     for onset, zh_onset in zip(_ONSETS, _ONSETS_ZH, strict=True)

@@ -1,0 +1,230 @@
+"""Sampling from weights in this process: exact, whatever the company."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from fathom.core.errors import ContextOverflowError, InputError, ModelRequestError
+from fathom.core.message import Message, ToolSpec
+from fathom.llm.local.chat import LocalChat, load_chat
+from fathom.llm.local.lm import CausalLM, LMConfig
+from fathom.llm.local.load import load_model
+from fathom.llm.local.sampler import LocalSampler, SamplerConfig
+from fathom.llm.protocol import Sampling, TokenTrace
+from fathom.llm.render.formats import NANO
+from fathom.llm.render.renderer import Renderer
+from fathom.train.checkpoint import save_model
+from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
+
+NO_END = -1
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    texts = ["Velor Works was founded by Tamin Oresk.", "Who founded Velor Works?", "Tamin Oresk was born in 1790."]
+    return train_tokenizer(texts * 5, TokenizerConfig(vocab_size=340))
+
+
+@pytest.fixture(scope="module", params=[4, 2], ids=["heads", "grouped"])
+def model(request: pytest.FixtureRequest, tokenizer: Tokenizer) -> CausalLM:
+    config = LMConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        width=48,
+        layers=3,
+        heads=4,
+        kv_heads=request.param,
+        mlp_width=64,
+        context=160,
+    )
+    model = CausalLM(config).initialise(torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(6)  # as peaked as a trained model's distributions
+    return model
+
+
+@pytest.fixture
+async def sampler(model: CausalLM) -> AsyncIterator[LocalSampler]:
+    sampler = LocalSampler(model, NO_END, SamplerConfig(slots=6))
+    yield sampler
+    await sampler.close()
+
+
+def prompts(count: int, seed: int = 0) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, 60, (count,), generator=generator).tolist()
+    return [torch.randint(5, 300, (length,), generator=generator).tolist() for length in lengths]
+
+
+def exact_logprobs(model: CausalLM, trace: TokenTrace) -> torch.Tensor:
+    ids = torch.tensor([trace.prompt_ids + trace.ids_T])
+    with torch.no_grad():
+        logprobs = model(ids).log_softmax(-1)[0]
+    at = slice(len(trace.prompt_ids) - 1, -1)
+    return logprobs[at].gather(-1, ids[0, len(trace.prompt_ids) :, None]).squeeze(-1)
+
+
+async def test_greedy_equals_transformers_generate(
+    model: CausalLM, tokenizer: Tokenizer, tmp_path: Path, sampler: LocalSampler
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    save_model(model, tokenizer, tmp_path)
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    asked = prompts(10)
+    greedy = Sampling(temperature=0, max_tokens=30)
+    traces = await asyncio.gather(*(sampler.sample(prompt, greedy) for prompt in asked))
+    for prompt, trace in zip(asked, traces, strict=True):
+        ids = torch.tensor([prompt])
+        out = theirs.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=30,
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=0,
+        )
+        assert trace.ids_T == tuple(out[0, len(prompt) :].tolist())
+
+
+async def test_the_ratio_to_a_full_forward_pass_is_one(model: CausalLM, sampler: LocalSampler) -> None:
+    asked = prompts(14, seed=1)  # more than slots
+    traces = await asyncio.gather(
+        *(sampler.sample(prompt, Sampling(max_tokens=20, seed=n)) for n, prompt in enumerate(asked))
+    )
+    for prompt, trace in zip(asked, traces, strict=True):
+        assert trace.prompt_ids == tuple(prompt)
+        ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()
+        assert (ratio - 1).abs().max() < 1e-5
+
+
+async def test_what_is_drawn_does_not_depend_on_the_company(sampler: LocalSampler) -> None:
+    asked = prompts(8, seed=2)
+    alone = [await sampler.sample(prompt, Sampling(max_tokens=12, seed=5)) for prompt in asked]
+    together = await asyncio.gather(*(sampler.sample(prompt, Sampling(max_tokens=12, seed=5)) for prompt in asked))
+    assert [trace.ids_T for trace in alone] == [trace.ids_T for trace in together]
+
+
+async def test_a_conversation_continues_from_its_cache(model: CausalLM, sampler: LocalSampler) -> None:
+    trace = await sampler.sample(prompts(1)[0], Sampling(max_tokens=10, seed=1), sticky="a")
+    longer = (*trace.prompt_ids, *trace.ids_T, 7, 8, 9)
+    follow = await sampler.sample(longer, Sampling(max_tokens=10, seed=2), sticky="a")
+    ratio = (exact_logprobs(model, follow) - torch.tensor(follow.logprobs_T)).exp()
+    assert (ratio - 1).abs().max() < 1e-5
+
+
+async def test_a_group_shares_its_prompt(model: CausalLM, sampler: LocalSampler) -> None:
+    prompt = prompts(1, seed=3)[0]
+    traces = await asyncio.gather(*(sampler.sample(prompt, Sampling(max_tokens=15, seed=n)) for n in range(6)))
+    assert len({trace.ids_T for trace in traces}) > 1
+    for trace in traces:
+        ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()
+        assert (ratio - 1).abs().max() < 1e-5
+
+
+async def test_new_weights_are_used_at_once_and_counted(model: CausalLM, sampler: LocalSampler) -> None:
+    prompt = prompts(1, seed=4)[0]
+    before = await sampler.sample(prompt, Sampling(max_tokens=8, seed=1))
+    saved = {name: value.clone() for name, value in model.state_dict().items()}
+    try:
+        with sampler.updating(), torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(9)))
+        after = await sampler.sample(prompt, Sampling(max_tokens=8, seed=1))
+        assert (before.policy_version, after.policy_version) == (0, 1)
+        ratio = (exact_logprobs(model, after) - torch.tensor(after.logprobs_T)).exp()
+        assert (ratio - 1).abs().max() < 1e-5
+    finally:
+        model.load_state_dict(saved)
+
+
+async def test_weights_may_change_in_the_middle_of_a_turn(model: CausalLM, sampler: LocalSampler) -> None:
+    running = asyncio.ensure_future(sampler.sample(prompts(1)[0], Sampling(max_tokens=100, seed=1)))
+    await asyncio.sleep(0.02)
+    with sampler.updating():
+        pass
+    trace = await running
+    ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()
+    assert (ratio - 1).abs().max() < 1e-5
+
+
+async def test_nucleus_sampling_stays_inside_and_renormalises(model: CausalLM, sampler: LocalSampler) -> None:
+    prompt = prompts(1, seed=6)[0]
+    with torch.no_grad():
+        probabilities = model(torch.tensor([prompt]))[0, -1].softmax(-1)
+    ranked = probabilities.sort(descending=True)
+    size = int((ranked.values.cumsum(-1) < 0.5).sum()) + 1
+    inside = set(ranked.indices[:size].tolist())
+    mass = ranked.values[:size].sum()
+    for seed in range(20):
+        trace = await sampler.sample(prompt, Sampling(top_p=0.5, max_tokens=1, seed=seed))
+        assert trace.ids_T[0] in inside
+        assert trace.logprobs_T[0] == pytest.approx(float((probabilities[trace.ids_T[0]] / mass).log()), abs=1e-4)
+
+
+async def test_draws_follow_the_distribution(model: CausalLM) -> None:
+    sampler = LocalSampler(model, NO_END, SamplerConfig(slots=64))
+    prompt = prompts(1, seed=8)[0]
+    with torch.no_grad():
+        top = model(torch.tensor([prompt]))[0, -1].softmax(-1).max(-1)
+    traces = await asyncio.gather(*(sampler.sample(prompt, Sampling(max_tokens=1, seed=n)) for n in range(600)))
+    await sampler.close()
+    share = sum(trace.ids_T[0] == int(top.indices) for trace in traces) / len(traces)
+    assert share == pytest.approx(float(top.values), abs=4 * (float(top.values * (1 - top.values)) / 600) ** 0.5 + 1e-3)
+
+
+async def test_errors_say_what_is_wrong(sampler: LocalSampler) -> None:
+    with pytest.raises(ContextOverflowError, match="160"):
+        await sampler.sample([5] * 160, Sampling())
+    with pytest.raises(ModelRequestError, match="empty"):
+        await sampler.sample([], Sampling())
+    await sampler.close()
+    with pytest.raises(ModelRequestError, match="closed"):
+        await sampler.sample([5], Sampling())
+
+
+async def test_a_cancelled_request_frees_its_slot(model: CausalLM) -> None:
+    sampler = LocalSampler(model, NO_END, SamplerConfig(slots=1))
+    running = asyncio.ensure_future(sampler.sample([5, 6], Sampling(max_tokens=150)))
+    await asyncio.sleep(0.02)
+    running.cancel()
+    trace = await asyncio.wait_for(sampler.sample([5, 7], Sampling(max_tokens=3, seed=0)), 20)
+    assert len(trace.ids_T) == 3
+    await sampler.close()
+
+
+async def test_a_reply_is_never_tokenised_again(model: CausalLM, tokenizer: Tokenizer) -> None:
+    renderer = Renderer(tokenizer, NANO)
+    sampler = LocalSampler(model, renderer.end_id, SamplerConfig(slots=2, max_tokens=24))
+    chat = LocalChat(sampler, renderer, "tiny")
+    messages = [Message(role="system", content="s"), Message(role="user", content="Who founded Velor Works?")]
+    first = await chat.complete(messages, (), Sampling(seed=3))
+    assert first.tokens is not None
+    said = Message(role="assistant", content=first.message.content.strip())
+    more = [*messages, said, Message(role="user", content="Tamin")]
+    second = await chat.complete(more, (), Sampling(seed=4))
+    assert second.tokens is not None
+    before = first.tokens.prompt_ids + first.tokens.ids_T
+    assert second.tokens.prompt_ids[: len(before)] == before
+    with pytest.raises(ModelRequestError, match="neither native tools"):
+        await chat.complete(messages, (ToolSpec(name="t", description="", parameters={}),))
+    await chat.close()
+
+
+async def test_a_model_folder_chats_and_a_broken_one_says_so(
+    model: CausalLM, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    save_model(model, tokenizer, tmp_path / "m")
+    chat = load_chat(tmp_path / "m")
+    reply = await chat.complete([Message(role="user", content="Hello")], (), Sampling(max_tokens=4, seed=0))
+    assert reply.completion_tokens <= 4
+    await chat.close()
+    with pytest.raises(InputError, match="missing"):
+        load_model(tmp_path)
+    (tmp_path / "m" / "model.safetensors").write_bytes(b"no")
+    with pytest.raises(InputError, match="corrupt"):
+        load_model(tmp_path / "m")
