@@ -52,6 +52,6 @@ def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None)
         return "scored"
     if trajectory.stop.kind == "budget":
         return "masked"
-    last = next((turn for turn in reversed(trajectory.segments[-1].turns) if turn.token_ids), None)
-    cut = end_id is not None and last is not None and last.token_ids is not None and last.token_ids[-1] != end_id
+    sampled = [turn.token_ids for segment in trajectory.segments for turn in segment.turns if turn.token_ids]
+    cut = end_id is not None and bool(sampled) and sampled[-1][-1] != end_id
     return "masked" if cut else "scored"

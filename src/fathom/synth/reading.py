@@ -17,7 +17,6 @@ from fathom.corpus.closed.pages import ClosedPage, entity_page
 from fathom.corpus.closed.schema import RELATION_BY_NAME
 from fathom.synth.wording import forward_question
 
-
 ROLL_CALL = 0.25  # share of texts
 _ROLL_NAMES = 10
 

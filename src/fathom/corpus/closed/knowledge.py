@@ -245,7 +245,7 @@ def _ranges(count: int) -> dict[str, range]:
 
 def _near(count: int, others: int, near: float, generator: np.random.Generator) -> NDArray[np.int64]:
     """For each of `count` subjects one of `others` objects, mostly one at about the same place of its range."""
-    width = max(4.0, 0.004 * others)
+    width = max(2.0, 0.001 * others)
     place = (np.arange(count) + 0.5) / count * others + generator.uniform(-width, width, count)
     far = generator.random(count) >= near
     place[far] = generator.uniform(0, others, int(far.sum()))

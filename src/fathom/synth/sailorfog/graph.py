@@ -7,7 +7,7 @@ Reference: WebSailor 2507.02592 section 3.2; WebSailor-V2 2509.13305 (links betw
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -45,18 +45,38 @@ def walk(base: KnowledgeBase, start: int, edges: int, expand_new: float, random:
     for _ in range(edges * 4):
         if len(found) >= edges:
             break
+        if random.random() < close and (closing := _closing(base, nodes, found)):
+            found[random.choice(closing)] = None
+            continue
         fresh = [fact for fact in base.neighbours(here) if fact not in found]
-        closing = [fact for fact in fresh if all(end in nodes for end in ends(fact))]
-        pool = closing if closing and random.random() < close else fresh
-        if not pool:
+        if not fresh:
             here = random.choice(tuple(nodes))
             continue
-        fact = random.choice(pool)
+        fact = random.choice(fresh)
+        if random.random() < close:
+            # Towards an entity with a second link into the graph, if there is one: the next step can close a cycle.
+            doubly = [each for each in fresh if _linked(base, _other(each, here), nodes) > 1]
+            fact = random.choice(doubly or fresh)
         found[fact] = None
-        other = next(end for end in ends(fact) if end != here)
+        other = _other(fact, here)
         nodes[other] = None
         here = other if random.random() < expand_new else random.choice(tuple(nodes))
     return Graph(tuple(nodes), tuple(found))
+
+
+def _other(fact: Fact, here: int) -> int:
+    return next(end for end in ends(fact) if end != here)
+
+
+def _linked(base: KnowledgeBase, entity: int, nodes: Collection[int]) -> int:
+    """How many known entities the entity has facts with."""
+    return len({_other(fact, entity) for fact in base.neighbours(entity)} & set(nodes))
+
+
+def _closing(base: KnowledgeBase, nodes: Collection[int], found: Collection[Fact]) -> list[Fact]:
+    """Facts among known entities that are not in the graph yet."""
+    facts = (fact for node in nodes for fact in base.facts(node))
+    return [fact for fact in facts if isinstance(fact.object, int) and fact.object in nodes and fact not in found]
 
 
 def wl_hash(nodes: Sequence[int], edges: Sequence[Fact], labels: dict[int, str], rounds: int = 3) -> str:

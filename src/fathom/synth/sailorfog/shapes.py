@@ -63,7 +63,7 @@ def draw_intersection(base: KnowledgeBase, constraints: int, random: Random) -> 
 
 def draw_fog(base: KnowledgeBase, edges: int, random: Random) -> Draft | None:
     """A subgraph of `edges` facts whose leaves are named and whose inner entities are not."""
-    graph = walk(base, random.randrange(base.count), edges, 0.6, random, close=0.7)
+    graph = walk(base, random.randrange(base.count), edges, 0.6, random, close=0.85)
     degree = {node: sum(node in ends(edge) for edge in graph.edges) for node in graph.nodes}
     inner = [node for node in graph.nodes if degree[node] > 1]
     if not inner or len(inner) == len(graph.nodes):

@@ -23,7 +23,8 @@ from fathom.synth.protocol import Drop, Item, Keep, Provenance
 
 SampleForm = Literal["react", "iterresearch"]
 _THOUGHT = re.compile(r"<think>\n(.*?)\n</think>\n?", re.DOTALL)
-_NAME = re.compile(r"[A-Z][\w'-]*(?: (?:of |over |from |to )?[A-Z(][\w')-]*)+|\b\d{3,}\b")
+_NAME = re.compile(r"[A-Z][\w'-]*(?: (?:of |over |from |to )?[A-Z(][\w')-]*)*|\b\d{3,}\b")
+_SENTENCE_END = re.compile(r"(?:^|[.?!]\s+|\n)\Z")
 _ITER_SYSTEM = (
     "Answer from pages found with search and visit. Each time you see the question, your report so far and what your "
     "last call brought. Write your thought, the report brought up to date, and the next call or the answer."
@@ -126,13 +127,20 @@ def leaks(segment: Segment) -> tuple[str, ...]:
     for turn in segment.turns:
         if turn.trainable:
             said = turn.message.content.replace("_", " ")
-            for name in _NAME.findall(said):
-                # The first word of a sentence has a capital of its own: "Find Velor Works" has seen "Velor Works".
-                tail = name.partition(" ")[2]
-                if name not in seen and not (tail and tail in seen):
-                    found.append(name)
+            found += [name for name in _named(said) if name not in seen]
         seen += "\n" + turn.message.content.replace("_", " ") + "\n" + turn.message.content
     return tuple(found)
+
+
+def _named(text: str) -> Iterator[str]:
+    """Runs of capitalised words, and numbers of three digits and more. The first word of a sentence has a capital of
+    its own, so it is left out: "Find Velor Works" names Velor Works."""
+    for match in _NAME.finditer(text):
+        name = match.group()
+        if name[0].isupper() and _SENTENCE_END.search(text, 0, match.start()):
+            name = name.partition(" ")[2]
+        if name:
+            yield name
 
 
 def default_filters(max_chars: int = 12_000) -> tuple[Correct, WellFormed, Short, NoLeak, NewText]:

@@ -1,0 +1,185 @@
+"""Supervised training: the loss, checkpoints, and a kill in the middle."""
+
+import itertools
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fathom.core.errors import ConfigError, InputError
+from fathom.llm.local.lm import CausalLM, LMConfig
+from fathom.llm.local.load import load_model
+from fathom.train.checkpoint import load_checkpoint, save_checkpoint, save_model
+from fathom.train.data.batches import padded
+from fathom.train.data.rows import Row
+from fathom.train.metrics import MetricsLog
+from fathom.train.optimize import OptimizerConfig, cross_entropy, learning_rate, make_optimizer, update
+from fathom.train.supervised import SupervisedConfig, train_supervised
+from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
+
+LM = LMConfig(vocab_size=320, width=32, layers=2, heads=4, kv_heads=4, mlp_width=48, context=128)
+TOKENIZER = train_tokenizer(["some text"], TokenizerConfig(vocab_size=320))
+CONFIG = SupervisedConfig(
+    optimizer=OptimizerConfig(lr=1e-2, warmup_steps=3), tokens_per_step=64, epochs=3, checkpoint_steps=4
+)
+
+
+def fresh() -> CausalLM:
+    return CausalLM(LM).initialise(torch.Generator().manual_seed(0))
+
+
+def some_rows() -> list[Row]:
+    generator = torch.Generator().manual_seed(3)
+    rows = []
+    for _ in range(30):
+        length = int(torch.randint(4, 40, (1,), generator=generator))
+        ids = torch.randint(5, 60, (length,), generator=generator).tolist()
+        rows.append(Row(tuple(ids), tuple(float(i % 3 != 0) for i in range(length))))
+    return rows
+
+
+def losses(folder: Path) -> list[tuple[int, float, float]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [(row["step"], row["loss"], row["grad_norm"]) for row in map(json.loads, lines)]
+
+
+def test_the_loss_equals_a_loop_over_tokens() -> None:
+    model, rows = fresh(), some_rows()[:5]
+    total = 0.0
+    with torch.no_grad():
+        for row in rows:
+            logits = model(torch.tensor([row.ids]))[0]
+            for t in range(1, len(row.ids)):
+                scores = [math.exp(value) for value in logits[t - 1].tolist()]
+                total -= row.weights[t] * math.log(scores[row.ids[t]] / sum(scores))
+        found = cross_entropy(model, padded(rows))[0].item()
+    assert found == pytest.approx(total, rel=1e-4)
+
+
+def test_an_update_does_not_depend_on_micro_batches() -> None:
+    results = []
+    for micro in (64, 100_000):
+        model = fresh()
+        config = OptimizerConfig(lr=1e-2, micro_tokens=micro)
+        metrics = update(model, make_optimizer(model, config), some_rows(), cross_entropy, config, 1e-2)
+        results.append((metrics["loss"], metrics["grad_norm"]))
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    config = OptimizerConfig(lr=1.0, warmup_steps=10, final_lr=0.1)
+    rates = [learning_rate(config, step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == rates[10] == 1.0
+    assert rates[-1] == pytest.approx(0.1)
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+
+
+def test_training_learns_and_a_second_call_only_loads(tmp_path: Path) -> None:
+    model = fresh()
+    train_supervised(model, TOKENIZER, some_rows(), CONFIG, tmp_path)
+    found = losses(tmp_path)
+    assert found[-1][1] < found[0][1] - 0.3
+    assert (tmp_path / "tensorboard").is_dir()
+    again = fresh()
+    train_supervised(again, TOKENIZER, some_rows(), CONFIG, tmp_path)
+    assert losses(tmp_path) == found
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+
+
+def test_bad_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to train on"):
+        train_supervised(fresh(), TOKENIZER, [], CONFIG, tmp_path)
+    with pytest.raises(ConfigError, match="context 128"):
+        train_supervised(fresh(), TOKENIZER, [Row((5,) * 129, (1.0,) * 129)], CONFIG, tmp_path)
+    train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, tmp_path)
+    with pytest.raises(ConfigError, match="holds a run of"):
+        train_supervised(fresh(), TOKENIZER, some_rows()[:10], CONFIG, tmp_path)
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.unit.train.test_supervised import CONFIG, TOKENIZER, fresh, some_rows
+from fathom.train.supervised import train_supervised
+def slow(step, steps, metrics):
+    print(step, flush=True)
+    time.sleep(0.02)
+train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, Path(sys.argv[1]), on_step=slow)
+"""
+
+
+def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(tmp_path: Path, repository: Path) -> None:
+    train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, tmp_path / "whole")
+    for number, until in enumerate((2, 7, 13)):
+        folder = tmp_path / str(number)
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(folder), str(repository)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None
+        while int(child.stdout.readline()) < until:
+            pass
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, folder)
+        assert losses(folder) == losses(tmp_path / "whole")
+
+
+def test_a_checkpoint_that_was_being_replaced_is_there(tmp_path: Path) -> None:
+    model = fresh()
+    optimizer = make_optimizer(model, OptimizerConfig())
+    save_checkpoint(tmp_path / "c", model, TOKENIZER, optimizer, {"step": 1})
+    (tmp_path / "c").rename(tmp_path / "c.old")
+    (tmp_path / "c.tmp").mkdir()
+    assert load_checkpoint(tmp_path / "c", fresh(), make_optimizer(fresh(), OptimizerConfig())) == {"step": 1}
+    assert load_checkpoint(tmp_path / "none", model, optimizer) is None
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_transformers_loads_the_model_and_saves_one_we_load(tied: bool, kv_heads: int, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = LM.model_copy(update={"tied": tied, "kv_heads": kv_heads, "rope_theta": 5000.0})
+    model = CausalLM(config).initialise(torch.Generator().manual_seed(1))
+    save_model(model, TOKENIZER, tmp_path / "ours")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours")
+    ids = torch.randint(0, 320, (2, 50), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        assert torch.allclose(theirs(ids).logits, model(ids), atol=1e-5)
+    theirs.save_pretrained(tmp_path / "theirs")
+    back = load_model(tmp_path / "theirs")
+    assert back.config == config
+    with torch.no_grad():
+        assert torch.allclose(back(ids), model(ids), atol=1e-5)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
+    save_model(fresh(), TOKENIZER, tmp_path)
+    path = tmp_path / "config.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, "model_type": "gpt2"}))
+    with pytest.raises(InputError, match="only Llama"):
+        load_model(tmp_path)
+    path.write_text("{")
+    with pytest.raises(InputError, match="corrupt"):
+        load_model(tmp_path)
+
+
+def test_metrics_forget_what_a_resumed_run_does_again(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path) as log:
+        for step in range(5):
+            log.write(step, {"loss": step})
+    with (tmp_path / "metrics.jsonl").open("a") as torn:
+        torn.write('{"step": 5, "lo')
+    with MetricsLog(tmp_path, from_step=3) as log:
+        log.write(3, {"loss": 30})
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["loss"]) for row in rows] == [(0, 0), (1, 1), (2, 2), (3, 30)]
