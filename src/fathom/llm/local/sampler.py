@@ -11,6 +11,7 @@ step-level admission.
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class LocalSampler:
         self.model, self.end_id, self._config = model, end_id, config
         self.policy_version = 0
         self.decoded_tokens = 0
+        self.busy_seconds = 0.0
         self._cache = SlotCache(model.config, config.slots)
         self._slots = [_Slot(number) for number in range(config.slots)]
         self._waiting: list[_Request] = []
@@ -127,8 +129,10 @@ class LocalSampler:
         while self._wait():
             try:
                 with self._weights, torch.inference_mode():
+                    began = time.perf_counter()
                     self._admit()
                     self._step()
+                    self.busy_seconds += time.perf_counter() - began
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, or would wait for ever
                 self._fail(ModelRequestError(f"sampling failed: {error}"))
         self._fail(ModelRequestError("the sampler was closed"))

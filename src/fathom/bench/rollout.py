@@ -1,0 +1,169 @@
+"""`fathom bench rollout`: rollouts in lock-step against step-level asynchronous ones, under slow tools.
+
+Every rollout is some turns of real sampling from the nano model, each followed by a tool that takes a log-normal time;
+after a batch comes a real update. Lock-step waits for the slowest tool of all rollouts after each turn, as a loop over
+batches does; asynchronous with staleness 0 waits once a batch; with staleness 1 the next batch runs while this one is
+trained on.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from fathom.bench.harness import BenchOptions, Figure, Goal
+from fathom.core.config import native_default
+from fathom.core.message import Message
+from fathom.core.seeds import stream
+from fathom.core.task import Task
+from fathom.core.trajectory import Segment, StopReason, Trajectory, Turn
+
+if TYPE_CHECKING:
+    from fathom.llm.local.sampler import LocalSampler
+    from fathom.rollout.group import Group
+    from fathom.train.rl.trainer import RLTrainer
+
+NAME = "rollout"
+SUMMARY = "synchronous against asynchronous rollouts under log-normal tool latency"
+GOALS: Mapping[str, Goal] = {"speedup": (">=", 2.0), "stale_frac": ("==", 0.0)}
+
+_TURN_TOKENS, _PROMPT_TOKENS, _OBSERVED_TOKENS = 20, 40, 60
+_SIGMA = 1.0  # of the logarithm: the slowest of 64 tools takes some ten times the median
+_GROUP = 8
+
+
+def run(options: BenchOptions) -> Mapping[str, Figure]:
+    """All figures; needs torch."""
+    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    torch.set_num_threads(2)
+    mean_s, groups, steps = (0.1, 2, 2) if options.quick else (0.5, 8, 6)
+    figures: dict[str, Figure] = {"mean_tool_seconds": mean_s, "rollouts": groups * _GROUP}
+    results = {}
+    for name, staleness in (("lockstep", -1), ("async", 0), ("async_stale1", 1)):
+        options.progress(name)
+        results[name] = asyncio.run(_measure(staleness, mean_s, groups, steps))
+        figures[f"{name}_step_seconds"], figures[f"{name}_busy_frac"] = (round(value, 3) for value in results[name][:2])
+    figures["model_busy_frac"] = figures["async_stale1_busy_frac"]
+    figures["speedup"] = round(results["lockstep"][0] / results["async"][0], 2)
+    figures["speedup_stale1"] = round(results["lockstep"][0] / results["async_stale1"][0], 2)
+    figures["stale_frac"] = results["async"][2]
+    figures["stale1_stale_frac"] = round(results["async_stale1"][2], 3)
+    return figures
+
+
+class _Barrier:
+    """Lets all parties go on once all that have not finished wait."""
+
+    def __init__(self, parties: int) -> None:
+        self._left, self._waiting = parties, 0
+        self._open = asyncio.Event()
+
+    async def wait(self) -> None:
+        self._waiting += 1
+        gate = self._open
+        self._release()
+        await gate.wait()
+
+    def leave(self) -> None:
+        self._left -= 1
+        self._release()
+
+    def _release(self) -> None:
+        if self._left and self._waiting == self._left:
+            self._waiting = 0
+            self._open.set()
+            self._open = asyncio.Event()
+
+
+async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> tuple[float, float, float]:
+    """(seconds of a step, share of the time in which the model samples or trains, share of tokens that were sampled by
+    older weights)."""
+    import torch
+
+    from fathom.llm.local.lm import CausalLM, LMConfig
+    from fathom.llm.local.sampler import LocalSampler, SamplerConfig
+    from fathom.rollout.scheduler import RolloutConfig, RolloutScheduler
+    from fathom.train.rl.trainer import RLConfig, RLTrainer
+
+    model = CausalLM(LMConfig(vocab_size=1024)).initialise(torch.Generator().manual_seed(0))
+    sampler = LocalSampler(model, -1, SamplerConfig(slots=128))
+    trainer = RLTrainer(model, RLConfig(), sampler)
+    barrier: list[_Barrier] = []
+
+    async def attempt(task: Task, seed: int) -> Trajectory:
+        return await _rollout(sampler, task, seed, mean_s, barrier[-1] if staleness < 0 else None)
+
+    async def reward(task: Task, trajectory: Trajectory) -> float | None:
+        return float(trajectory.seed % 2)
+
+    config = RolloutConfig(batch=groups, group=_GROUP, staleness=max(0, staleness))
+    scheduler = RolloutScheduler(_tasks(), attempt, reward, config)
+    seconds, train_seconds, stale, tokens = 0.0, 0.0, 0, 0
+    began = time.perf_counter()
+    busy_before = sampler.busy_seconds
+    for step in range(steps):
+        barrier.append(_Barrier(groups * _GROUP))
+        batch = await scheduler.batch(step)
+        trained = time.perf_counter()
+        await asyncio.to_thread(_train, trainer, batch, step)
+        train_seconds += time.perf_counter() - trained
+        ages = [step - turn.policy_version for g in batch for r in g.rollouts for turn in _sampled(r.trajectory)]
+        stale, tokens = stale + sum(age > 0 for age in ages), tokens + len(ages)
+    seconds = time.perf_counter() - began
+    busy = sampler.busy_seconds - busy_before + train_seconds
+    await scheduler.close()
+    await sampler.close()
+    return seconds / steps, min(1.0, busy / seconds), stale / tokens
+
+
+def _tasks() -> Callable[[], Task]:
+    numbers = iter(range(10**9))
+    return lambda: Task(id=f"t{next(numbers)}", question="")
+
+
+def _train(trainer: "RLTrainer", batch: "list[Group]", step: int) -> None:
+    trainer.step(batch, step)
+
+
+def _sampled(trajectory: Trajectory) -> list[Turn]:
+    return [turn for segment in trajectory.segments for turn in segment.turns if turn.token_ids]
+
+
+async def _rollout(
+    sampler: "LocalSampler", task: Task, seed: int, mean_s: float, barrier: _Barrier | None
+) -> Trajectory:
+    """Two to six turns, each sampled and followed by a tool of log-normal latency."""
+    from fathom.llm.protocol import Sampling
+
+    random = stream(seed, "rollout")
+    ids = [random.randrange(5, 1000) for _ in range(_PROMPT_TOKENS)]
+    turns: list[Turn] = []
+    kept = 0
+    for number in range(random.randint(2, 6)):
+        trace = await sampler.sample(ids, Sampling(max_tokens=_TURN_TOKENS, seed=seed % 2**31 + number))
+        turns.append(
+            Turn(
+                message=Message(role="assistant"),
+                trainable=True,
+                prompt_kept=kept,
+                prompt_ids=trace.prompt_ids[kept:],
+                token_ids=trace.ids_T,
+                logprobs=trace.logprobs_T,
+                policy_version=trace.policy_version,
+            )
+        )
+        kept = len(ids) + len(trace.ids_T)
+        ids = [*ids, *trace.ids_T, *(random.randrange(5, 1000) for _ in range(_OBSERVED_TOKENS))]
+        # The mean of a log-normal is exp(mu + sigma^2 / 2).
+        await asyncio.sleep(mean_s * random.lognormvariate(-_SIGMA * _SIGMA / 2, _SIGMA))
+        if barrier is not None:
+            await barrier.wait()
+    if barrier is not None:
+        barrier.leave()
+    segment = Segment(role="react", start=(), turns=tuple(turns))
+    stop = StopReason(kind="answered")
+    return Trajectory(
+        task_id=task.id, agent="bench", model="nano", segments=(segment,), answer="", stop=stop, seed=seed % 2**31
+    )
