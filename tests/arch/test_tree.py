@@ -50,10 +50,9 @@ def test_the_demo_needs_no_torch_and_no_tools_of_ours() -> None:
 
 
 def test_the_locks_agree() -> None:
-    dev = locked("dev.txt")
-    assert {name: pin.split("\n")[0] for name, pin in locked("demo.txt").items()}.items() <= {
-        name: pin.split("\n")[0] for name, pin in dev.items()
-    }.items()
+    # Versions only: what else is in dev.txt may ask for a package on more platforms than the demo does.
+    demo, dev = ({name: pin.split()[0] for name, pin in locked(f"{lock}.txt").items()} for lock in ("demo", "dev"))
+    assert demo.items() <= dev.items()
 
 
 def test_no_path_of_one_machine() -> None:

@@ -14,6 +14,7 @@ from fathom.core.events import MemoryJournal
 from fathom.core.model import content_hash
 from fathom.world.faults import FaultyWorld
 from fathom.world.journaled import JournaledWorld
+from fathom.world.limited import LimitedWorld
 from fathom.world.live import LiveConfig, LiveWorld
 from fathom.world.protocol import World
 from fathom.world.recorded import RecordedWorld, RecordingWorld
@@ -45,12 +46,16 @@ async def without_faults(folder: Path, stack: AsyncExitStack) -> World:
     return FaultyWorld(small_world(folder / "corpus"), rate=0.0)
 
 
+async def limited(folder: Path, stack: AsyncExitStack) -> World:
+    return LimitedWorld(small_world(folder / "corpus"), 1)
+
+
 async def live(folder: Path, stack: AsyncExitStack) -> World:
     server = await stack.enter_async_context(small_web())
     return LiveWorld(LiveConfig(searxng_url=server.base, allow_private=True))
 
 
-@pytest.fixture(params=[simulated, recorded, journaled, without_faults, live], ids=lambda make: make.__name__)
+@pytest.fixture(params=[simulated, recorded, journaled, without_faults, limited, live], ids=lambda make: make.__name__)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         made: World = await request.param(tmp_path, stack)

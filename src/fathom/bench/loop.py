@@ -32,11 +32,10 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     for package in ("torch", "trl", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(f"this bench needs {package}", hint="make rivals installs what it compares with")
-    import torch
-
     from fathom.bench.loop_parts import Parts, hf_generate, own_generate, own_sft, rl_step, trl_sft
+    from fathom.llm.local.load import use_threads
 
-    torch.set_num_threads(2)
+    use_threads(2)
     figures: dict[str, Figure] = {"threads": 2}
     parts, made = Parts.make(options.scratch, _PAGES, 100 if options.quick else _QUESTIONS)
     figures |= made

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 
 from fathom.bench.harness import Figure
@@ -18,7 +17,7 @@ from fathom.corpus.closed.knowledge import ClosedConfig, knowledge
 from fathom.grading.exact import ExactGrader
 from fathom.llm.local.chat import LocalChat
 from fathom.llm.local.lm import CausalLM, LMConfig
-from fathom.llm.local.load import load_model, load_renderer
+from fathom.llm.local.load import fresh_model, load_model, load_renderer
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
 from fathom.llm.protocol import Sampling
 from fathom.llm.render.formats import NANO
@@ -76,7 +75,7 @@ class Parts:
     def model(self) -> CausalLM:
         """The nano model with random weights, the same every time."""
         config = LMConfig(vocab_size=self.tokenizer.get_vocab_size())
-        return CausalLM(config).initialise(torch.Generator().manual_seed(0))
+        return fresh_model(config, 0)
 
     def batch(self, number: int, size: int) -> list[Row]:
         """The rows of one training step."""
@@ -169,7 +168,7 @@ async def own_generate(parts: Parts, batch: int, new: int) -> float:
 
 def hf_generate(parts: Parts, batch: int, new: int, folder: Path) -> float:
     """The same with transformers' generate: sampling at temperature 1, no top-k."""
-    hf = importlib.import_module("transformers")
+    torch, hf = importlib.import_module("torch"), importlib.import_module("transformers")
     save_model(parts.model(), parts.tokenizer, folder)
     model = hf.AutoModelForCausalLM.from_pretrained(folder)
     ids = torch.tensor(_prompts(parts, batch))

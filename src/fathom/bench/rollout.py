@@ -1,12 +1,16 @@
-"""`fathom bench rollout`: rollouts in lock-step against step-level asynchronous ones, under slow tools.
+"""`fathom bench rollout`: rollouts in lock-step against step-level asynchronous ones, under slow tools; HTTP's price.
 
 Every rollout is some turns of real sampling from the nano model, each followed by a tool that takes a log-normal time;
 after a batch comes a real update. Lock-step waits for the slowest tool of all rollouts after each turn, as a loop over
 batches does; asynchronous with staleness 0 waits once a batch; with staleness 1 the next batch runs while this one is
 trained on.
+
+What HTTP costs is measured without tools: rollouts of two turns, by the sampler of this process and by the same one
+behind a server on the loopback address, one after the other, medians.
 """
 
 import asyncio
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -20,6 +24,7 @@ from fathom.core.trajectory import Segment, StopReason, Trajectory, Turn
 
 if TYPE_CHECKING:
     from fathom.llm.local.sampler import LocalSampler
+    from fathom.llm.protocol import TokenModel
     from fathom.rollout.group import Group
     from fathom.train.rl.trainer import RLTrainer
 
@@ -35,9 +40,9 @@ _GROUP = 8
 def run(options: BenchOptions) -> Mapping[str, Figure]:
     """All figures; needs torch."""
     native_default("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
+    from fathom.llm.local.load import use_threads
 
-    torch.set_num_threads(2)
+    use_threads(2)
     mean_s, groups, steps = (0.1, 2, 2) if options.quick else (0.5, 8, 6)
     figures: dict[str, Figure] = {"mean_tool_seconds": mean_s, "rollouts": groups * _GROUP}
     results = {}
@@ -50,6 +55,10 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     figures["speedup_stale1"] = round(results["lockstep"][0] / results["async_stale1"][0], 2)
     figures["stale_frac"] = results["async"][2]
     figures["stale1_stale_frac"] = round(results["async_stale1"][2], 3)
+    options.progress("http")
+    local_s, http_s = asyncio.run(_measure_transports(*((16, 3) if options.quick else (64, 9))))
+    figures["in_process_seconds"], figures["http_seconds"] = round(local_s, 3), round(http_s, 3)
+    figures["http_slowdown"] = round(http_s / local_s, 2)
     return figures
 
 
@@ -80,16 +89,11 @@ class _Barrier:
 async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> tuple[float, float, float]:
     """(seconds of a step, share of the time in which the model samples or trains, share of tokens that were sampled by
     older weights)."""
-    import torch
-
-    from fathom.llm.local.lm import CausalLM, LMConfig
-    from fathom.llm.local.sampler import LocalSampler, SamplerConfig
     from fathom.rollout.scheduler import RolloutConfig, RolloutScheduler
     from fathom.train.rl.trainer import RLConfig, RLTrainer
 
-    model = CausalLM(LMConfig(vocab_size=1024)).initialise(torch.Generator().manual_seed(0))
-    sampler = LocalSampler(model, -1, SamplerConfig(slots=128))
-    trainer = RLTrainer(model, RLConfig(), sampler)
+    sampler = _sampler()
+    trainer = RLTrainer(sampler.model, RLConfig(), sampler)
     barrier: list[_Barrier] = []
 
     async def attempt(task: Task, seed: int) -> Trajectory:
@@ -118,6 +122,37 @@ async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> tu
     return seconds / steps, min(1.0, busy / seconds), stale / tokens
 
 
+async def _measure_transports(rollouts: int, rounds: int) -> tuple[float, float]:
+    """Median seconds of so many rollouts of two turns at once, in process and over HTTP."""
+    from fathom.llm.local.http import serving
+    from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
+
+    sampler = _sampler()
+    seeds = iter(range(10**9))  # never one twice, so that no prompt is in the cache
+
+    async def seconds(model: "TokenModel") -> float:
+        began = time.perf_counter()
+        task = Task(id="t", question="")
+        await asyncio.gather(*(_rollout(model, task, next(seeds), 0.0, None, count=2) for _ in range(rollouts)))
+        return time.perf_counter() - began
+
+    async with serving(sampler) as url:
+        remote = HttpTokenModel(TokenEndpointConfig(base_url=url))
+        # The first round warms up threads and connections, and is left out.
+        pairs = [(await seconds(sampler), await seconds(remote)) for _ in range(rounds + 1)][1:]
+        await remote.close()
+    await sampler.close()
+    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+
+
+def _sampler() -> "LocalSampler":
+    from fathom.llm.local.lm import LMConfig
+    from fathom.llm.local.load import fresh_model
+    from fathom.llm.local.sampler import LocalSampler, SamplerConfig
+
+    return LocalSampler(fresh_model(LMConfig(vocab_size=1024), 0), -1, SamplerConfig(slots=128))
+
+
 def _tasks() -> Callable[[], Task]:
     numbers = iter(range(10**9))
     return lambda: Task(id=f"t{next(numbers)}", question="")
@@ -132,17 +167,17 @@ def _sampled(trajectory: Trajectory) -> list[Turn]:
 
 
 async def _rollout(
-    sampler: "LocalSampler", task: Task, seed: int, mean_s: float, barrier: _Barrier | None
+    model: "TokenModel", task: Task, seed: int, mean_s: float, barrier: _Barrier | None, *, count: int | None = None
 ) -> Trajectory:
-    """Two to six turns, each sampled and followed by a tool of log-normal latency."""
+    """`count` turns, else two to six, each sampled and followed by a tool of log-normal latency."""
     from fathom.llm.protocol import Sampling
 
     random = stream(seed, "rollout")
     ids = [random.randrange(5, 1000) for _ in range(_PROMPT_TOKENS)]
     turns: list[Turn] = []
     kept = 0
-    for number in range(random.randint(2, 6)):
-        trace = await sampler.sample(ids, Sampling(max_tokens=_TURN_TOKENS, seed=seed % 2**31 + number))
+    for number in range(count or random.randint(2, 6)):
+        trace = await model.sample(ids, Sampling(max_tokens=_TURN_TOKENS, seed=seed % 2**31 + number))
         turns.append(
             Turn(
                 message=Message(role="assistant"),

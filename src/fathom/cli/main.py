@@ -36,6 +36,7 @@ COMMANDS = {
     "eval": Command("fathom.cli.eval:evaluate", "Score an agent and a model on a question set"),
     "synth": Command("fathom.cli.synth:app", "Make questions, trajectories and training samples"),
     "loop": Command("fathom.cli.loop:loop", "Train an agent from nothing: world, questions, CPT, SFT, RL"),
+    "serve": Command("fathom.cli.serve:serve", "Offer a local model over HTTP, by token ids"),
     "bench": Command("fathom.bench.command:bench", "Run a measurement; `fathom bench list` shows them"),
 }
 

@@ -62,6 +62,10 @@ class ContextOverflowError(ModelRequestError):
     """The prompt does not fit the model's context window."""
 
 
+class ModelClosedError(ModelRequestError):
+    """The model was closed by its owner, before or while it was asked."""
+
+
 class PageNotFoundError(FathomError):
     """The world says, with positive evidence, that there is no such page. The model may see this."""
 

@@ -93,20 +93,10 @@ def completion_of(reply: Any, *, turn: int) -> Completion:
     Raises what `error_of` gives for an error that came with status 200, and `ModelFault` for JSON that is no completion
     and for a reply that neither says nor calls anything, unless it was cut off by its length.
     """
-    if not isinstance(reply, dict):
-        raise ModelFault("the endpoint's reply is not a JSON object")
-    if reply.get("error"):
-        raise error_of(_status_in(reply["error"]), reply)
-    choices = reply.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
+    choice, finish = choice_of(reply)
+    message = choice.get("message")
+    if not isinstance(message, dict):
         raise ModelFault("the endpoint's reply holds no choice")
-    finish = str(choice.get("finish_reason") or "stop")
-    if finish in _BROKEN_OFF:
-        raise ModelFault(f"the endpoint broke off the reply ({finish})")
-    if finish == "content_filter":
-        raise ModelRequestError("the endpoint's content filter stopped the reply")
     content, reasoning = reasoning_of(message)
     calls, malformed = _calls(message.get("tool_calls"), turn)
     cut = _FINISH.get(finish) == "length"
@@ -122,6 +112,28 @@ def completion_of(reply: Any, *, turn: int) -> Completion:
         model=str(reply.get("model") or ""),
         malformed=malformed,
     )
+
+
+def choice_of(reply: Any) -> tuple[dict[str, Any], str]:
+    """The first choice in a reply's JSON and its finish reason, of the chat and of the plain completions API.
+
+    Raises what `error_of` gives for an error that came with status 200, `ModelFault` for JSON that holds no choice and
+    for a reply that was broken off, `ModelRequestError` for one that a content filter stopped.
+    """
+    if not isinstance(reply, dict):
+        raise ModelFault("the endpoint's reply is not a JSON object")
+    if reply.get("error"):
+        raise error_of(_status_in(reply["error"]), reply)
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        raise ModelFault("the endpoint's reply holds no choice")
+    finish = str(choice.get("finish_reason") or "stop")
+    if finish in _BROKEN_OFF:
+        raise ModelFault(f"the endpoint broke off the reply ({finish})")
+    if finish == "content_filter":
+        raise ModelRequestError("the endpoint's content filter stopped the reply")
+    return choice, finish
 
 
 def _calls(given: Any, turn: int) -> tuple[tuple[ToolCall, ...], Malformed | None]:

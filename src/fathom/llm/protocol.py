@@ -90,5 +90,10 @@ class TokenModel(Protocol):
 
     async def sample(self, prompt_ids: Sequence[int], sampling: Sampling, *, sticky: str = "") -> TokenTrace:
         """The continuation of `prompt_ids`, up to `sampling.max_tokens` or an end-of-turn id. Calls with equal `sticky`
-        that extend one another reuse what was computed. Raises `ContextOverflowError`."""
+        that extend one another reuse what was computed. Raises `ContextOverflowError`, and `ModelClosedError` once it
+        is closed."""
+        ...
+
+    async def close(self) -> None:
+        """End it. Calls under way raise `ModelClosedError`."""
         ...

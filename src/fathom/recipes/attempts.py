@@ -7,6 +7,7 @@ from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
 from fathom.llm.protocol import ChatModel
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt, research_config
+from fathom.world.limited import LimitedWorld
 from fathom.world.protocol import World
 
 AttemptAt = Callable[[Task, int], Awaitable[Trajectory]]
@@ -21,12 +22,16 @@ def attempts(
     research: ResearchConfig | None = None,
     *,
     name: str = "",
+    tool_slots: int | None = None,
 ) -> AttemptAt:
     """Attempts of the agent in the world, unrecorded. `model` gives the model for a task and seed, mostly the same one.
+    All attempts together ask the world at most `tool_slots` things at once; None sets no limit.
 
     The default agent is `brief`, for models that know the tools from their training.
     """
     config = research or research_config("brief")
+    if tool_slots is not None:
+        world = LimitedWorld(world, tool_slots)
 
     async def attempt_at(task: Task, seed: int) -> Trajectory:
         chat = model(task, seed)

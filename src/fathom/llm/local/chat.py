@@ -1,4 +1,4 @@
-"""`LocalChat`: a model of this process as a `ChatModel` and a `TokenModel`.
+"""`LocalChat`: a token model, of this process or behind HTTP, as a `ChatModel`.
 
 It remembers the ids of its own replies by the conversation they ended, so the prompt of the next turn is what was
 sampled plus what is new: the text of a reply is never tokenised again. Nothing else is kept between calls.
@@ -12,16 +12,17 @@ from fathom.core.errors import ModelRequestError
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.local.load import load_model, load_renderer
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
-from fathom.llm.protocol import Completion, Sampling, TokenTrace
+from fathom.llm.protocol import Completion, Sampling, TokenModel, TokenTrace
 from fathom.llm.render.renderer import Renderer
 
 _REMEMBERED = 4096  # conversations
 
 
 class LocalChat:
-    """Chat over a `LocalSampler`. Tools are offered in the text of the system prompt, not natively."""
+    """Chat over any `TokenModel`, mostly a `LocalSampler`; is one itself. Tools are offered in the text of the system
+    prompt, not natively."""
 
-    def __init__(self, sampler: LocalSampler, renderer: Renderer, name: str) -> None:
+    def __init__(self, sampler: TokenModel, renderer: Renderer, name: str) -> None:
         self.sampler, self.renderer, self.name = sampler, renderer, name
         self._said: OrderedDict[tuple[tuple[str, str], ...], tuple[int, ...]] = OrderedDict()
 

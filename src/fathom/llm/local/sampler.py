@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor
 
 from fathom.core.config import Config
-from fathom.core.errors import ContextOverflowError, ModelRequestError
+from fathom.core.errors import ContextOverflowError, ModelClosedError, ModelRequestError
 from fathom.llm.local.cache import SlotCache
 from fathom.llm.local.lm import CausalLM
 from fathom.llm.protocol import Sampling, TokenTrace
@@ -85,8 +85,13 @@ class LocalSampler:
             raise ContextOverflowError(
                 f"the prompt has {len(prompt_ids)} tokens, the context {self.model.config.context}"
             )
-        if self._closed or not prompt_ids:
-            raise ModelRequestError("the sampler is closed" if self._closed else "the prompt is empty")
+        if self._closed:
+            raise ModelClosedError("the sampler is closed")
+        if not prompt_ids:
+            raise ModelRequestError("the prompt is empty")
+        # One bad id would fail the batch, and with it everybody who is in it.
+        if min(prompt_ids) < 0 or max(prompt_ids) >= self.model.config.vocab_size:
+            raise ModelRequestError(f"the prompt holds an id outside the vocabulary of {self.model.config.vocab_size}")
         loop = asyncio.get_running_loop()
         most = min(room, sampling.max_tokens or self._config.max_tokens)
         seed = sampling.seed if sampling.seed is not None else int(np.random.default_rng().integers(2**31))
@@ -118,7 +123,7 @@ class LocalSampler:
                 slot.ids = []
 
     async def close(self) -> None:
-        """End the thread. Requests under way raise `ModelRequestError`."""
+        """End the thread. Requests under way raise `ModelClosedError`."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -135,7 +140,7 @@ class LocalSampler:
                     self.busy_seconds += time.perf_counter() - began
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, or would wait for ever
                 self._fail(ModelRequestError(f"sampling failed: {error}"))
-        self._fail(ModelRequestError("the sampler was closed"))
+        self._fail(ModelClosedError("the sampler was closed"))
 
     def _wait(self) -> bool:
         with self._wake:
