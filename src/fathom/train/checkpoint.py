@@ -20,6 +20,7 @@ from fathom.llm.local.files import CONFIG, WEIGHTS
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.load import load_model
 from fathom.llm.render.formats import NANO, ChatFormat
+from fathom.train.optimize import Optimizer
 from fathom.train.tokenizer import save_tokenizer
 
 OPTIMIZER, STATE = "trainer.pt", "trainer.json"
@@ -40,7 +41,7 @@ def save_checkpoint(
     folder: Path,
     model: CausalLM,
     tokenizer: Tokenizer,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     state: Mapping[str, Any],
     chat: ChatFormat = NANO,
 ) -> None:
@@ -59,7 +60,7 @@ def save_checkpoint(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load_checkpoint(folder: Path, model: CausalLM, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, model: CausalLM, optimizer: Optimizer) -> dict[str, Any] | None:
     """Fill `model` and `optimizer` from the checkpoint at `folder` and give its state; None if there is none."""
     old = folder.with_name(folder.name + ".old")
     if not folder.exists() and old.exists():  # a crash between the two renames
@@ -88,6 +89,7 @@ def _llama_config(config: LMConfig, tokenizer: Tokenizer, chat: ChatFormat) -> d
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
         "rms_norm_eps": config.norm_eps,
         "tie_word_embeddings": config.tied,
+        "initializer_range": config.init_std,
         "hidden_act": "silu",
         "attention_bias": False,
         "mlp_bias": False,

@@ -33,6 +33,7 @@ class SupervisedConfig(Config):
         default=2048, ge=16, description="tokens of one update; small models want many updates"
     )
     epochs: float = Field(default=1.0, gt=0, description="times each row is seen")
+    ordered: bool = Field(default=False, description="rows in the order given, a curriculum, in place of shuffled")
     checkpoint_steps: int = Field(default=100, ge=1, description="steps between checkpoints")
     seed: int = Field(default=0, ge=0, description="of the order of rows")
 
@@ -53,7 +54,8 @@ def train_supervised(
     """
     _check(rows, model)
     optimizer = make_optimizer(model, config.optimizer)
-    steps = plan_steps([len(row.ids) for row in rows], config.tokens_per_step, config.epochs, config.seed)
+    lengths = [len(row.ids) for row in rows]
+    steps = plan_steps(lengths, config.tokens_per_step, config.epochs, None if config.ordered else config.seed)
     state = load_checkpoint(folder / CHECKPOINT, model, optimizer)
     first = state["step"] if state else 0
     if state and state["steps"] != len(steps):

@@ -1,11 +1,17 @@
 """The closed world: its truth and its pages say the same."""
 
+import itertools
+import re
+import time
+import tracemalloc
 from collections import Counter
 
 import pytest
+from pydantic import ValidationError
 
+from fathom.core.errors import ConfigError
 from fathom.corpus.closed.knowledge import ClosedConfig, Fact, KnowledgeBase, knowledge
-from fathom.corpus.closed.names import SYLLABLE_ZH, SYLLABLES, TWO, Words
+from fathom.corpus.closed.names import SYLLABLE_ZH, SYLLABLES, TWO, WORDS, Words
 from fathom.corpus.closed.pages import documents, entity_page, entity_page_zh, where_stated
 from fathom.corpus.closed.schema import RELATION_BY_NAME, RELATIONS, TYPES
 
@@ -131,3 +137,70 @@ def test_types_and_relations_fit_together(base: KnowledgeBase) -> None:
         assert relation.is_value or relation.object in names
     with pytest.raises(IndexError, match="there is no entity"):
         base.entity(base.count)
+
+
+def name_words(base: KnowledgeBase) -> set[str]:
+    """The words of all names and aliases, without those that names of a kind share."""
+    shared = {word for kind in TYPES for form in kind.names for word in re.sub(r"{.}", "", form).split()}
+    texts = [text for entity in base.entities() for text in (entity.name.partition(" (")[0], *entity.aliases)]
+    return {word for text in texts for word in text.split()} - shared
+
+
+def test_worlds_of_one_name_seed_and_other_words_share_no_word() -> None:
+    one = knowledge(ClosedConfig(pages=700, seed=1, name_seed=9, langs=("en", "zh")))
+    two = one.config.model_copy(update={"seed": 2, "first_word": one.words_used.stop})
+    other = knowledge(two)
+    assert other.words_used.start == one.words_used.stop
+    assert not name_words(one) & name_words(other)
+    assert not {one.name_zh(n) for n in range(one.count)} & {other.name_zh(n) for n in range(other.count)}
+    words = {Words(9, "words").word(number).capitalize() for number in one.words_used}
+    assert name_words(one) <= words
+    # The same words in the same order where they are not moved, under facts of its own.
+    same = knowledge(two.model_copy(update={"first_word": 0}))
+    assert name_words(same) & name_words(one)
+    assert [same.facts(n) for n in range(50)] != [one.facts(n) for n in range(50)]
+    # Pages of one world hold no word of the other's names either.
+    text = " ".join(document.text for document in itertools.islice(documents(two), 200))
+    assert not set(re.findall(r"[A-Z]\w+", text)) & name_words(one)
+
+
+def test_words_that_there_are_not_are_refused() -> None:
+    config = ClosedConfig(pages=100, first_word=WORDS - knowledge(ClosedConfig(pages=100)).words_used.stop)
+    assert knowledge(config).words_used.stop == WORDS
+    with pytest.raises(ConfigError, match="there are 13,881,600"):
+        knowledge(config.model_copy(update={"first_word": config.first_word + 1}))
+    with pytest.raises(ValidationError):
+        ClosedConfig(langs=("fr",))  # type: ignore[arg-type]
+
+
+def test_entities_and_values_are_not_taken_for_one_another(base: KnowledgeBase) -> None:
+    born = next(int(str(base.objects(n, "born")[0])) for n in base.domain("born"))
+    assert base.subjects("born", str(born))
+    assert base.subjects("born", born) == ()
+    city = base.objects(0, "born_in")[0]
+    assert base.subjects("born_in", city)
+    assert base.subjects("born_in", str(city)) == ()
+    for text in (f"0{born}", "9" * 30, "٣", "-1", ""):
+        assert base.subjects("born", text) == ()
+
+
+def test_a_million_pages_stream() -> None:
+    """The knowledge base takes some 20 MB, and no page is kept: the peak does not grow with the pages taken."""
+    began = time.process_time()
+    tracemalloc.start()
+    pages = documents(ClosedConfig(pages=1_000_000, seed=1))
+    urls = {next(pages).url}
+    started = tracemalloc.get_traced_memory()[1]
+    urls |= {document.url for document in itertools.islice(pages, 500)}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(urls) == 501
+    assert peak < 120e6
+    assert peak - started < 60e6
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize("pages", [100, 2_000])
+def test_there_are_as_many_pages_as_asked_for(pages: int) -> None:
+    urls = [document.url for document in documents(ClosedConfig(pages=pages, seed=2))]
+    assert len(urls) == len(set(urls)) == pages

@@ -28,6 +28,8 @@ TOKENIZER = train_tokenizer(["some text"], TokenizerConfig(vocab_size=320))
 CONFIG = SupervisedConfig(
     optimizer=OptimizerConfig(lr=1e-2, warmup_steps=3), tokens_per_step=64, epochs=3, checkpoint_steps=4
 )
+MUON = OptimizerConfig(kind="muon", lr=1e-2, matrix_lr=0.02, warmup_steps=3)
+CONFIGS = {"adamw": CONFIG, "muon": CONFIG.model_copy(update={"optimizer": MUON})}
 
 
 def fresh() -> CausalLM:
@@ -108,28 +110,31 @@ CHILD = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.unit.train.test_supervised import CONFIG, TOKENIZER, fresh, some_rows
+from tests.unit.train.test_supervised import CONFIGS, TOKENIZER, fresh, some_rows
 from fathom.train.supervised import train_supervised
 def slow(step, steps, metrics):
     print(step, flush=True)
     time.sleep(0.02)
-train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, Path(sys.argv[1]), on_step=slow)
+train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[sys.argv[3]], Path(sys.argv[1]), on_step=slow)
 """
 
 
-def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(tmp_path: Path, repository: Path) -> None:
-    train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, tmp_path / "whole")
-    for number, until in enumerate((2, 7, 13)):
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(
+    kind: str, tmp_path: Path, repository: Path
+) -> None:
+    train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[kind], tmp_path / "whole")
+    for number, until in enumerate((2, 7, 13) if kind == "adamw" else (6,)):
         folder = tmp_path / str(number)
         child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(folder), str(repository)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", CHILD, str(folder), str(repository), kind], stdout=subprocess.PIPE, text=True
         )
         assert child.stdout is not None
         while int(child.stdout.readline()) < until:
             pass
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-        train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, folder)
+        train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[kind], folder)
         assert losses(folder) == losses(tmp_path / "whole")
 
 

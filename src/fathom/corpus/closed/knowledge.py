@@ -7,15 +7,16 @@ million entities with four million facts take some 20 MB, and an entity is made 
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from fathom.core.config import Config
+from fathom.core.errors import ConfigError
 from fathom.core.seeds import derive_seed
-from fathom.corpus.closed.names import SYLLABLE_ZH, Words
+from fathom.corpus.closed.names import SYLLABLE_ZH, WORDS, Words
 from fathom.corpus.closed.schema import RELATION_BY_NAME, RELATIONS, TYPES, Relation
 
 SCHEME = "closed:"
@@ -31,7 +32,13 @@ class ClosedConfig(Config):
 
     pages: int = Field(default=2_000, ge=100, le=1_000_000, description="English pages, distractors among them")
     seed: int = Field(default=0, ge=0, description="another seed is another world with other names")
-    langs: tuple[str, ...] = Field(default=("en",), description='"en", and "zh" for a second page on each entity')
+    name_seed: int | None = Field(default=None, ge=0, description="seed of the names; none: `seed`")
+    first_word: int = Field(
+        default=0, ge=0, description="number of the first word of a name; see `KnowledgeBase.words_used`"
+    )
+    langs: tuple[Literal["en", "zh"], ...] = Field(
+        default=("en",), description='"en", and "zh" for a second page on each entity'
+    )
     distractors: float = Field(default=0.03, ge=0, le=0.5, description="share of pages that state no fact")
     near: float = Field(
         default=0.8, ge=0, le=1, description="share of relations to an entity near by, which close cycles"
@@ -68,9 +75,17 @@ class KnowledgeBase:
         self.config = config
         self.count = max(len(TYPES), round(config.pages * (1 - config.distractors)))
         self.ranges = _ranges(self.count)
-        self._words, self._given = Words(config.seed, "words"), Words(config.seed, "given")
+        if self.words_used.stop > WORDS:
+            raise ConfigError(f"names would be made of words up to {self.words_used.stop:,}; there are {WORDS:,}")
+        self._words = Words(config.seed if config.name_seed is None else config.name_seed, "words")
         self._objects = {relation.name: self._draw(relation) for relation in RELATIONS}
         self._inverse: dict[str, tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
+
+    @property
+    def words_used(self) -> range:
+        """The numbers of the words that names, aliases and given names are made of. Worlds of one `name_seed` whose
+        numbers do not overlap share no word."""
+        return range(self.config.first_word, self.config.first_word + 2 * self.count + _GIVEN_NAMES)
 
     @property
     def relations(self) -> dict[str, Relation]:
@@ -94,7 +109,9 @@ class KnowledgeBase:
         name = self._plain_name(kind, number)
         if kind == "person" and (offset % _NAMESAKE_EVERY == _NAMESAKE_EVERY - 1 or self._has_namesake(offset)):
             name = f"{name} ({self._value('profession', offset)})"
-        aliases = (self._words.word(self.count + number),) if self._has_alias(kind, offset) else ()
+        aliases = (
+            (self._words.word(self.words_used.start + self.count + number),) if self._has_alias(kind, offset) else ()
+        )
         return Entity(number, kind, name, aliases, self._word_number(kind, number))
 
     def entities(self) -> Iterator[Entity]:
@@ -105,10 +122,10 @@ class KnowledgeBase:
         """The Chinese name, which is the sound of the English one. Unique like it."""
         kind = TYPES[[kind.name for kind in TYPES].index(self.type_of(number))]
         entity = self.entity(number)
-        sound = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(entity.word))
+        sound = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self.words_used.start + entity.word))
         if kind.name != "person":
             return sound + kind.zh
-        given = "".join(SYLLABLE_ZH[part] for part in self._given.syllables(entity.word % _GIVEN_NAMES))
+        given = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self._given_number(entity.word)))
         bracket = entity.name[entity.name.index("(") :] if "(" in entity.name else ""
         return f"{given}·{sound}{bracket}"
 
@@ -144,13 +161,14 @@ class KnowledgeBase:
         """All subjects that stand in that relation to the object, in the order of their numbers."""
         known = RELATION_BY_NAME[relation]
         number = wanted if isinstance(wanted, int) else _number(known, wanted)
-        if number is None:
+        if number is None or isinstance(wanted, int) == known.is_value:
             return ()
         if relation not in self._inverse:
             order = np.argsort(self._objects[relation], kind="stable").astype(np.int32)
             self._inverse[relation] = order, self._objects[relation][order]
         order, values = self._inverse[relation]
-        first, last = np.searchsorted(values, [number, number + 1])
+        # Bounds of the array's own type: others would have the whole of it converted at each call.
+        first, last = np.searchsorted(values, np.array([number, number + 1], np.int32))
         start = self.ranges[known.subject].start
         return tuple(start + int(offset) for offset in np.sort(order[first:last]))
 
@@ -223,11 +241,18 @@ class KnowledgeBase:
         word = self._word_number(kind, number)
         forms = _FORMS[kind]
         form = forms[derive_seed(self.config.seed, "form", word) % len(forms)]
-        return form.format(w=self._words.word(word), g=self._given.word(word % _GIVEN_NAMES))
+        name = self._words.word(self.words_used.start + word)
+        return form.format(w=name, g=self._words.word(self._given_number(word)))
+
+    def _given_number(self, word: int) -> int:
+        return self.words_used.stop - _GIVEN_NAMES + word % _GIVEN_NAMES
 
 
 def knowledge(config: ClosedConfig) -> KnowledgeBase:
-    """The ground truth of that world. Takes some seconds and 30 MB at a million pages."""
+    """The ground truth of that world. Takes some seconds and 30 MB at a million pages.
+
+    Raises `ConfigError` where there are not words enough from `first_word` on.
+    """
     return KnowledgeBase(config)
 
 
@@ -270,4 +295,6 @@ def _tell_namesakes_apart(professions: NDArray[np.int32], count: int) -> None:
 def _number(relation: Relation, text: str) -> int | None:
     if relation.words:
         return relation.words.index(text) if text in relation.words else None
-    return int(text) if text.isdecimal() else None
+    if not text.isdecimal() or len(text) > 9 or str(int(text)) != text:  # as pages write it, and within 32 bits
+        return None
+    return int(text)

@@ -9,11 +9,11 @@ from math import gcd
 from fathom.core.seeds import derive_seed
 
 # Every syllable begins with a consonant and no end can run into an onset, so words fall into syllables in one way only.
-_ONSETS = tuple("b d f g h j k l m n p r s t v z br dr gr tr".split())
+_ONSETS = tuple("bdfghjklmnprstvz")
 _RIMES = tuple(vowel + end for vowel in "aeiou" for end in ("", "l", "n"))
 SYLLABLES = tuple(onset + rime for onset in _ONSETS for rime in _RIMES)
 # Two characters sound a syllable: one its onset, one the rest.
-_ONSETS_ZH, _RIMES_ZH = "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽布德格特", "阿安昂埃艾恩伊因英奥欧翁乌温文"
+_ONSETS_ZH, _RIMES_ZH = "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽", "阿安昂埃艾恩伊因英奥欧翁乌温文"
 SYLLABLE_ZH = {
     onset + rime: zh_onset + zh_rime
     for onset, zh_onset in zip(_ONSETS, _ONSETS_ZH, strict=True)

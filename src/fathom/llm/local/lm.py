@@ -16,8 +16,6 @@ from torch.nn import functional
 
 from fathom.core.config import Config
 
-INIT_STD = 0.02  # of Llama and GPT-2
-
 
 class LMConfig(Config):
     """The shape of a model. The defaults are the nano model: 1.2 M parameters with a vocabulary of 2,048."""
@@ -32,6 +30,9 @@ class LMConfig(Config):
     rope_theta: float = Field(default=10_000.0, gt=1, description="base of the rotary frequencies")
     norm_eps: float = Field(default=1e-5, gt=0, description="added to the mean square in RMSNorm")
     tied: bool = Field(default=True, description="the output matrix is the embedding")
+    init_std: float = Field(
+        default=0.02, gt=0, description="of fresh weights; 0.02 as Llama and GPT-2, narrow models want more"
+    )
 
 
 class LayerCache(Protocol):
@@ -131,12 +132,12 @@ class CausalLM(nn.Module):
 
     def initialise(self, generator: torch.Generator) -> "CausalLM":
         """Fill the weights with small normal numbers, the projections back into the stream scaled down by depth."""
-        scaled = INIT_STD / (2 * self.config.layers) ** 0.5
+        scaled = self.config.init_std / (2 * self.config.layers) ** 0.5
         for name, parameter in self.named_parameters():
             if parameter.dim() == 1:
                 nn.init.ones_(parameter)
             else:
-                std = scaled if name.endswith(("o_proj.weight", "down_proj.weight")) else INIT_STD
+                std = scaled if name.endswith(("o_proj.weight", "down_proj.weight")) else self.config.init_std
                 nn.init.normal_(parameter, std=std, generator=generator)
         return self
 

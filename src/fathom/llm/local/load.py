@@ -1,9 +1,10 @@
-"""Reading a model folder: weights, tokenizer and chat format, as `transformers` lays them out."""
+"""Models to work with: fresh ones, and those of a folder as `transformers` lays it out."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -13,6 +14,16 @@ from fathom.llm.local.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.render.formats import CHATML, chat_format
 from fathom.llm.render.renderer import Renderer
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute with so many threads from now on."""
+    torch.set_num_threads(count)
+
+
+def fresh_model(config: LMConfig, seed: int) -> CausalLM:
+    """A model with the random weights of that seed."""
+    return CausalLM(config).initialise(torch.Generator().manual_seed(seed))
 
 
 def load_model(folder: Path) -> CausalLM:
@@ -78,6 +89,7 @@ def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
             rope_theta=rotary.get("rope_theta") or settings.get("rope_theta") or 10_000.0,
             norm_eps=settings["rms_norm_eps"],
             tied=settings.get("tie_word_embeddings", False),
+            init_std=settings.get("initializer_range") or 0.02,
         )
     except KeyError as error:
         raise InputError(path, "corrupt", f"it lacks {error}") from None

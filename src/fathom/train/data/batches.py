@@ -31,14 +31,17 @@ class TokenBatch(NamedTuple):
     mask_B_1_T_T: Tensor | None = None
 
 
-def plan_steps(lengths: Sequence[int], tokens_per_step: int, epochs: float, seed: int) -> list[list[int]]:
-    """The rows of each step, as indices: shuffled epochs cut into steps of at most `tokens_per_step` tokens.
+def plan_steps(lengths: Sequence[int], tokens_per_step: int, epochs: float, seed: int | None) -> list[list[int]]:
+    """The rows of each step, as indices: epochs, shuffled unless the seed is None, cut into steps of at most
+    `tokens_per_step` tokens.
 
     A row longer than that is a step of its own. A fraction of an epoch takes the first rows of its shuffle.
     """
     order: list[int] = []
     for epoch in range(int(np.ceil(epochs))):
-        shuffled = np.random.default_rng(derive_seed(seed, "epoch", epoch)).permutation(len(lengths))
+        shuffled = np.arange(len(lengths))
+        if seed is not None:
+            shuffled = np.random.default_rng(derive_seed(seed, "epoch", epoch)).permutation(shuffled)
         order += shuffled[: round(len(lengths) * min(1.0, epochs - epoch))].tolist()
     steps: list[list[int]] = []
     room = 0

@@ -29,6 +29,7 @@ from fathom.train.supervised import CHECKPOINT
 
 # A constant rate, since one does not know beforehand how long is enough.
 _OPTIMIZER = OptimizerConfig(lr=3e-4, warmup_steps=5, final_lr=1.0, weight_decay=0.0, betas=(0.9, 0.99))
+_RECENT = 10  # steps whose mean reward may end the training
 
 
 class RLConfig(Config):
@@ -43,7 +44,9 @@ class RLConfig(Config):
 
 
 class Policy(Protocol):
-    """What samples from the weights being trained."""
+    """What samples from the weights being trained. `policy_version` goes up by one with every update."""
+
+    policy_version: int
 
     def updating(self) -> AbstractContextManager[None]: ...
 
@@ -104,6 +107,10 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
+def _reached(recent: Sequence[float], config: RLConfig) -> bool:
+    return len(recent) == _RECENT and _mean(recent) >= config.stop_reward
+
+
 OnRLStep = Callable[[int, dict[str, Any], list[Group]], None]
 
 
@@ -124,16 +131,17 @@ async def train_rl(
     state = load_checkpoint(folder / CHECKPOINT, trainer.model, trainer.optimizer)
     rollouts = scheduler(pool.take)
     recent: list[float] = []
-    first = 0
+    first = version = 0
     if state:
-        first, recent = state["step"], state["recent"]
+        first, recent, version = state["step"], state["recent"], state["version"]
         pool.restore(state["pool"])
         rollouts.restore(state["scheduler"])
-        with trainer.policy.updating():  # what the sampler cached belongs to other weights
-            pass
+    with trainer.policy.updating():  # what the sampler cached belongs to other weights
+        pass
+    trainer.policy.policy_version = version
     with MetricsLog(folder, from_step=first) as log:
         for step in range(first, config.steps):
-            if len(recent) == 10 and _mean(recent) >= config.stop_reward:
+            if _reached(recent, config):
                 break
             began = time.perf_counter()
             groups = await rollouts.batch(step)
@@ -145,10 +153,17 @@ async def train_rl(
             metrics["exchanged"] = pool.refresh(step + 1)
             metrics["sample_seconds"] = round(sampled - began, 3)
             metrics["seconds"] = round(time.perf_counter() - began, 3)
-            recent = [*recent, metrics["reward"]][-10:]
+            recent = [*recent, metrics["reward"]][-_RECENT:]
             log.write(step, metrics)
             on_step(step, metrics, groups)
-            if (step + 1) % config.checkpoint_steps == 0 or step + 1 == config.steps:
-                kept = {"step": step + 1, "recent": recent, "pool": pool.state(), "scheduler": rollouts.state()}
+            last = step + 1 == config.steps or _reached(recent, config)
+            if (step + 1) % config.checkpoint_steps == 0 or last:
+                kept = {
+                    "step": step + 1,
+                    "version": trainer.policy.policy_version,
+                    "recent": recent,
+                    "pool": pool.state(),
+                    "scheduler": rollouts.state(),
+                }
                 save_checkpoint(folder / CHECKPOINT, trainer.model, tokenizer, trainer.optimizer, kept)
     await rollouts.close()
