@@ -2,6 +2,9 @@
 
 import contextlib
 import itertools
+import json
+from collections import defaultdict
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,10 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fathom.core.errors import InputError
+from fathom.core.task import Task
 from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledge
+from fathom.corpus.closed.schema import RELATION_BY_NAME
+from fathom.recipes.synthesis import make_questions
+from fathom.synth.pipeline import PipelineConfig
 from fathom.synth.questions import QuestionConfig, draw
 from fathom.synth.sailorfog.shapes import obfuscate
-from fathom.synth.webshaper.formula import Constant, Formula, Thing, Triple, answers, parse, show, solutions
+from fathom.synth.webshaper.formula import Constant, Formula, Thing, Triple, answers, either, parse, show, solutions
 
 BASE = knowledge(ClosedConfig(pages=100, seed=5))
 THINGS: list[Thing] = [*range(BASE.count)]
@@ -62,6 +69,126 @@ def test_one_variable_formulas_equal_brute_force(seed: int) -> None:
             draft = vague if len(vague.formula.variables) == 1 else draft
     assert answers(draft.formula, BASE) == brute(draft.formula)
     assert draft.answer in answers(draft.formula, BASE)
+
+
+class Joined:
+    """A second evaluator: every fact in a list, triples joined one after the other, all answers enumerated."""
+
+    def __init__(self, base: KnowledgeBase) -> None:
+        self.base = base
+        self.pairs: defaultdict[str, list[tuple[Thing, Thing]]] = defaultdict(list)
+        for number in range(base.count):
+            for fact in base.facts(number):
+                self.pairs[fact.relation].append((number, fact.object))
+
+    def answers(self, formula: Formula) -> set[str]:
+        rows: list[dict[str, Thing]] = [{}]
+        left = list(formula.triples)
+        while left and rows:
+            left.sort(key=lambda t: (t.left not in rows[0] and t.right not in rows[0], not self.exact(t)))
+            triple = left.pop(0)
+            found = [row | new for row in rows for new in self.fillings(triple, row)]
+            rows = [dict(each) for each in dict.fromkeys(tuple(sorted(row.items())) for row in found)]
+        return {self.base.text(row[formula.target]) for row in rows}
+
+    @staticmethod
+    def exact(triple: Triple) -> bool:
+        return isinstance(triple.right, Constant) and triple.right.kind == "entity"
+
+    def fillings(self, triple: Triple, row: dict[str, Thing]) -> list[dict[str, Thing]]:
+        found = []
+        for subject, object_ in self.pairs[triple.name]:
+            mine, other = (subject, object_) if triple.forward else (object_, subject)
+            if row.get(triple.left, mine) != mine:
+                continue
+            if isinstance(triple.right, Constant):
+                if self.means(triple.right, other):
+                    found.append({triple.left: mine})
+            elif row.get(triple.right, other) == other and (triple.left != triple.right or mine == other):
+                found.append({triple.left: mine, triple.right: other})
+        return found
+
+    def means(self, constant: Constant, thing: Thing) -> bool:
+        text = self.base.text(thing)
+        if constant.kind in ("entity", "value"):
+            return text == constant.text and isinstance(thing, int) == (constant.kind == "entity")
+        if constant.kind == "either":
+            return text in json.loads(constant.text)
+        if constant.kind == "initial":
+            return text[0] == constant.text
+        if isinstance(thing, int) or not text.isdecimal():
+            return False
+        number, bound = int(text), int(constant.text)
+        if constant.kind == "decade":
+            return bound <= number < bound + 10
+        return number >= bound if constant.kind == "at_least" else number <= bound
+
+
+SMALL = Joined(BASE)
+MEANT = st.one_of(
+    st.sampled_from(THINGS).map(lambda n: Constant(kind="entity", text=BASE.text(n))),
+    st.sampled_from(VALUES).map(lambda text: Constant(kind="value", text=str(text))),
+    st.lists(st.sampled_from([*THINGS, *VALUES]).map(BASE.text), min_size=2, max_size=4).map(lambda t: either(*t)),
+    st.integers(160, 199).map(lambda n: Constant(kind="decade", text=str(n * 10))),
+    st.builds(Constant, kind=st.sampled_from(["at_least", "at_most"]), text=st.integers(0, 90_000).map(str)),
+    st.sampled_from("BKPTacm").map(lambda letter: Constant(kind="initial", text=letter)),
+)
+RELATION_NAMES = st.sampled_from(sorted(RELATION_BY_NAME))
+TRUE_FACTS = st.sampled_from([fact for number in THINGS for fact in BASE.facts(int(number))])
+
+
+def hold(fact_and_flip: tuple[object, bool, str, str | None]) -> Triple:
+    """A triple that the given fact makes true."""
+    fact, forward, left, right = fact_and_flip
+    other = fact.object if forward else fact.subject  # type: ignore[attr-defined]
+    constant = Constant(kind="entity" if isinstance(other, int) else "value", text=BASE.text(other))
+    return Triple(left=left, relation=("" if forward else "^") + fact.relation, right=right or constant)  # type: ignore[attr-defined]
+
+
+LIKELY = st.tuples(
+    TRUE_FACTS, st.booleans(), st.sampled_from(["T", "T", "X"]), st.sampled_from([None, None, "T", "X"])
+).map(hold)
+ANY = st.builds(
+    Triple,
+    left=st.sampled_from(["T", "X"]),
+    relation=st.tuples(st.sampled_from(["", "^"]), RELATION_NAMES).map("".join),
+    right=st.sampled_from(["T", "X"]) | MEANT,
+)
+
+
+@given(st.lists(LIKELY | ANY, min_size=1, max_size=3))
+@settings(max_examples=250, deadline=None)
+def test_any_formula_equals_enumeration(triples: list[Triple]) -> None:
+    formula = Formula(triples=tuple(triples))
+    if not any("T" in (triple.left, triple.right) for triple in triples):
+        return
+    assert {BASE.text(thing) for thing in answers(formula, BASE)} == SMALL.answers(formula)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_answer_is_unique_by_enumeration(seed: int, tmp_path: Path) -> None:
+    base = knowledge(ClosedConfig(pages=300, seed=20 + seed))
+    shapes = ("chain1", "chain2", "chain3", "both2", "both3", "either2", "fog4", "fog6")
+    config = QuestionConfig(shapes=dict.fromkeys(shapes, 1.0) | {"both3": 4.0}, obfuscations=2)
+    outcome = make_questions(base, config, PipelineConfig(count=120, shard=120, seed=seed), tmp_path)
+    tasks = [Task.model_validate(payload) for payload in outcome.items]
+    joined = Joined(base)
+    for task in tasks:
+        assert joined.answers(parse(task.meta["formula"])) == {task.answers[0]}
+    drawn = {task.meta["shape"] for task in tasks}
+    assert drawn >= set(shapes) - {"both3"}
+    kinds = {kind for task in tasks for kind, _, _ in task.meta["obfuscations"]}
+    assert kinds >= {"decade", "description"}
+
+
+def test_a_union_by_hand() -> None:
+    film = next(n for n in BASE.domain("director") if BASE.objects(n, "director"))
+    other = next(n for n in BASE.domain("director") if BASE.objects(n, "director") != BASE.objects(film, "director"))
+    names = [BASE.text(BASE.objects(n, "director")[0]) for n in (film, other)]
+    directed = Triple(left="T", relation="director", right=either(*names))
+    singles = [Triple(left="T", relation="director", right=Constant(kind="entity", text=name)) for name in names]
+    apart = [set(answers(Formula(triples=(single,)), BASE)) for single in singles]
+    assert set(answers(Formula(triples=(directed,)), BASE)) == apart[0] | apart[1] >= {film, other}
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -114,7 +241,11 @@ def test_r_union_is_the_union_of_its_members() -> None:
 
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
-CONSTANTS = st.builds(Constant, kind=st.sampled_from(["entity", "value", "decade", "initial"]), text=NAMES)
+CONSTANTS = st.one_of(
+    st.builds(Constant, kind=st.sampled_from(["entity", "value", "initial"]), text=NAMES),
+    st.builds(Constant, kind=st.sampled_from(["decade", "at_least", "at_most"]), text=st.integers(0).map(str)),
+    st.lists(NAMES, min_size=2, max_size=4).map(lambda texts: either(*texts)),
+)
 TRIPLES = st.builds(
     Triple,
     left=st.sampled_from(["T", "X1", "X2"]),
@@ -128,6 +259,14 @@ TRIPLES = st.builds(
 def test_parse_reads_what_show_writes(triples: list[Triple]) -> None:
     formula = Formula(triples=tuple(triples))
     assert parse(show(formula)) == formula
+
+
+@pytest.mark.parametrize(
+    "constant", ["decade:x", "at_least:", "either:[]", 'either:["a"]', "either:{}", "whole:a", "a"]
+)
+def test_constants_that_mean_nothing_are_refused(constant: str) -> None:
+    with pytest.raises(InputError, match="corrupt"):
+        parse(json.dumps([["V@T", "born", f"C@{constant}"]]))
 
 
 @given(st.text(max_size=60))

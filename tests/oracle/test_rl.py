@@ -30,6 +30,17 @@ def test_leave_one_out_is_a_multiple_of_the_mean_form(rewards: list[float]) -> N
     assert sum(mean) == pytest.approx(0, abs=1e-9)
 
 
+@given(REWARDS)
+def test_the_other_forms_equal_loops(rewards: list[float]) -> None:
+    mean = sum(rewards) / len(rewards)
+    deviation = math.sqrt(sum((reward - mean) ** 2 for reward in rewards) / len(rewards))
+    by_mean = group_advantages(np.array(rewards), "mean")
+    by_std = group_advantages(np.array(rewards), "std")
+    for i, reward in enumerate(rewards):
+        assert by_mean[i] == pytest.approx(reward - mean, abs=1e-9)
+        assert by_std[i] == pytest.approx((reward - mean) / (deviation + 1e-6), rel=1e-6, abs=1e-6)
+
+
 def test_hand_made_groups() -> None:
     assert group_advantages(np.array([1.0, 0.0, 0.0, 0.0])).tolist() == pytest.approx([1, -1 / 3, -1 / 3, -1 / 3])
     assert group_advantages(np.array([1.0, 0.0]), "std").tolist() == pytest.approx([1, -1], abs=1e-4)

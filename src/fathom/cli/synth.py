@@ -1,5 +1,6 @@
 """`fathom synth`: questions from a closed world, trajectories that answer them, samples to train on."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ def questions(
         list[str] | None, typer.Option("--set", help="A setting, as obfuscations=2; may be given several times.")
     ] = None,
     shapes: Annotated[
-        str, typer.Option("--shapes", help="Kinds and weights, as chain1=3,chain2=3,both2=1,fog5=1.")
+        str, typer.Option("--shapes", help="Kinds and weights, as chain1=3,chain2=3,both2=1,either2=1,fog5=1.")
     ] = "",
 ) -> None:
     """Draw questions with one exact answer each; prints the funnel. Goes on where it was interrupted."""
@@ -37,7 +38,8 @@ def questions(
 
     config = resolve(QuestionConfig(), overrides=settings or ())
     if shapes:
-        config = config.model_copy(update={"shapes": _weights(shapes)})
+        weights = ", ".join(f"{json.dumps(shape)} = {weight}" for shape, weight in _weights(shapes).items())
+        config = resolve(config, overrides=(f"shapes={{{weights}}}",))
     base = closed_knowledge(corpus, Environment.read().home)
     pipeline = resolve(PipelineConfig(), overrides=(f"count={count}", f"seed={seed}"))
     outcome = make_questions(base, config, pipeline, out.with_suffix(".shards"))
@@ -66,7 +68,7 @@ def trajectories(
     model: Annotated[
         str, typer.Option("--model", help="oracle, which knows how a question was made, or any model.")
     ] = "oracle",
-    tries: Annotated[int, typer.Option("--tries", help="Attempts at each question.")] = 1,
+    tries: Annotated[int, typer.Option("--tries", min=1, help="Attempts at each question.")] = 1,
     seed: Seed = 0,
 ) -> None:
     """Attempt the questions, keep what is correct and well formed; prints the funnel."""

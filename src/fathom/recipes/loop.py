@@ -8,12 +8,13 @@ whose names was ever trained on, are answered by the very agent and tools that `
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 
 from fathom.core.config import Environment
@@ -26,14 +27,16 @@ from fathom.core.task import Task
 from fathom.core.texts import write_durably
 from fathom.core.trajectory import Trajectory
 from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledge
+from fathom.evals.loop_report import write_loop_report
 from fathom.grading.exact import ExactGrader
 from fathom.llm.local.chat import LocalChat
-from fathom.llm.local.lm import CausalLM
-from fathom.llm.local.load import load_model, load_tokenizer
+from fathom.llm.local.http import serving
+from fathom.llm.local.load import fresh_model, load_model, load_tokenizer, use_threads
 from fathom.llm.local.sampler import LocalSampler
 from fathom.llm.protocol import Sampling
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
+from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
@@ -48,14 +51,15 @@ from fathom.synth.reading import reading_texts
 from fathom.synth.trajectories.oracle import OracleChat
 from fathom.synth.trajectories.samples import default_filters
 from fathom.synth.trajectories.sampling import Sampled, rejection_sample
-from fathom.train.data.rows import Row, row_of_messages, row_of_text, rows_of_segment
+from fathom.train.data.rows import Row, count_tokens, row_of_messages, row_of_text, rows_of_segment
 from fathom.train.rl.trainer import RLTrainer, train_rl
 from fathom.train.supervised import CHECKPOINT, SupervisedConfig, train_supervised
 from fathom.train.tokenizer import save_tokenizer, train_tokenizer
+from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
 Say = Callable[[str], None]
-IDENTITY = "loop.json"
+IDENTITY, REPORT = "loop.json", "report.html"
 _TOKENIZER_TEXTS = 4_000
 _SAMPLES = 8  # trajectories kept for the report, before and after RL
 
@@ -70,63 +74,53 @@ class Loop:
     say: Say
 
     def __post_init__(self) -> None:
-        torch.set_num_threads(self.config.threads)
+        use_threads(self.config.threads)
         _claim(self.folder, self.config)
         self.grader = ExactGrader()
+        self.accuracy: dict[str, float] = {}
 
-    def run(self) -> dict[str, float]:
+    async def run(self) -> dict[str, float]:
         """Turn the circle. Gives the held-out accuracy after each stage."""
-        return asyncio.run(self._run())
-
-    async def _run(self) -> dict[str, float]:
         config = self.config
-        world, base = self._world("train", config.pages, config.seed)
-        held_out, other = self._world("held-out", config.held_out_pages, config.seed + HELD_OUT_SEED)
-        oracle_tasks = self._questions("sft", base, config.oracle_questions)
-        rl_tasks = self._without(self._questions("rl", base, config.rl_questions), oracle_tasks)
-        tests = self._questions("held-out", other, config.held_out_questions)
-        taught = await self._oracle(oracle_tasks, world)
+        world, base = self._world("train", ClosedConfig(pages=config.pages, seed=config.seed))
+        other = held_out_world(config, base)
+        held_out, other_base = self._world("held-out", other)
+        taught_tasks = self._questions("sft", base, config.oracle_questions)
+        rl_tasks = self._without(self._questions("rl", base, config.rl_questions), taught_tasks)
+        tests = self._questions("held-out", other_base, config.held_out_questions)
+        taught = await self._oracle(taught_tasks, world)
         texts = list(reading_texts(base, config.reading_texts, derive_seed(config.seed, "reading")))
         renderer = Renderer(self._tokenizer(texts, taught), NANO)
-        model = CausalLM(config.model).initialise(torch.Generator().manual_seed(derive_seed(config.seed, "weights")))
-        sampler = LocalSampler(model, renderer.end_id, config.sampler)
-        chat = LocalChat(sampler, renderer, "nano")
-        accuracy: dict[str, float] = {}
-
-        async def measure(stage: str) -> None:
-            accuracy[stage] = await self._measure(stage, chat, held_out, tests)
-
-        if not config.skip_cpt:
-            self._train("cpt", model, renderer, [row_of_text(text, renderer) for text in texts], config.cpt)
-            with sampler.updating():
-                pass
-            await measure("cpt")
-        rows = [row_of_messages(t.segments[0], renderer) for t in taught]
-        self._train("sft", model, renderer, rows, config.sft)
-        with sampler.updating():
-            pass
-        await measure("sft")
-        await self._rl(model, sampler, chat, renderer, world, rl_tasks)
-        await measure("rl")
-        if config.second_turn:
-            own = await self._own(chat, world, oracle_tasks)
-            restart = self._checkpoint_model("cpt", model)
-            model.load_state_dict(restart)
-            rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
-            self._train("sft2", model, renderer, rows[: len(taught)], config.sft)
-            with sampler.updating():
-                pass
-            await measure("sft2")
-        await chat.close()
+        agent = Apprentice(config, renderer)
+        async with agent.chatting() as chat:
+            measure = partial(self._measure, chat=chat, world=held_out, tasks=tests)
+            if not config.skip_cpt:
+                self._train("cpt", agent, [row_of_text(text, renderer) for text in texts], config.cpt)
+                await measure("cpt")
+            self._train("sft", agent, [row_of_messages(t.segments[0], renderer) for t in taught], config.sft)
+            await measure("sft")
+            await self._rl(agent, chat, world, rl_tasks)
+            await measure("rl")
+            if config.second_turn and (own := await self._own(chat, world, taught_tasks)):
+                agent.restart(None if config.skip_cpt else self.folder / "cpt" / CHECKPOINT)
+                rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
+                self._train("sft2", agent, rows, self._as_many_tokens(rows, taught, renderer))
+                await measure("sft2")
         await world.close()
         await held_out.close()
-        return accuracy
+        return self.accuracy
 
-    def _world(self, name: str, pages: int, seed: int) -> tuple[SimulatedWorld, KnowledgeBase]:
-        config = ClosedConfig(pages=pages, seed=seed)
-        corpus = f"closed-{pages}-{seed}"
-        self.say(f"{name} world: {pages:,} pages, seed {seed}")
-        snapshot = ensure_closed(corpus, self.home, config)
+    def _as_many_tokens(
+        self, rows: Sequence[Row], taught: Sequence[Trajectory], renderer: Renderer
+    ) -> SupervisedConfig:
+        """The settings of SFT, going so often through `rows` that as many tokens are seen as in the first turn."""
+        first = count_tokens(row_of_messages(t.segments[0], renderer) for t in taught)
+        epochs = self.config.sft.epochs * first / count_tokens(rows)
+        return self.config.sft.model_copy(update={"epochs": epochs})
+
+    def _world(self, name: str, config: ClosedConfig) -> tuple[SimulatedWorld, KnowledgeBase]:
+        self.say(f"{name} world: {config.pages:,} pages, seed {config.seed}")
+        snapshot = ensure_closed(f"closed-{content_hash(config)[:12]}", self.home, config)
         return SimulatedWorld(snapshot), knowledge(config)
 
     def _questions(self, name: str, base: KnowledgeBase, count: int) -> tuple[Task, ...]:
@@ -152,22 +146,23 @@ class Loop:
             self._save_trajectories("oracle", path, sampled)
         return tuple(read_records(path, Trajectory))
 
-    async def _own(self, chat: LocalChat, world: SimulatedWorld, tasks: Sequence[Task]) -> tuple[Trajectory, ...]:
+    async def _own(self, chat: LocalChat, world: World, tasks: Sequence[Task]) -> tuple[Trajectory, ...]:
         path = self.folder / "trajectories" / "own.jsonl"
         if not path.exists():
-            attempt = attempts(lambda task, seed: chat, world)
             sampled = await rejection_sample(
-                tasks,
-                attempt,
+                tasks[: self.config.second_questions],
+                attempts(lambda task, seed: chat, world, tool_slots=self.config.tool_slots),
                 self.grader,
                 default_filters(),
                 tries=self.config.second_tries,
-                per_task=1,
                 seed=derive_seed(self.config.seed, "own"),
                 workers=self.config.sampler.slots,
             )
             self._save_trajectories("own", path, sampled)
-        return tuple(read_records(path, Trajectory))
+        own = tuple(read_records(path, Trajectory))
+        if not own:
+            self.say("no attempt of the agent's own passed the filters: there is nothing for a second turn")
+        return own
 
     def _save_trajectories(self, name: str, path: Path, sampled: Sampled) -> None:
         self._save_funnel(f"trajectories {name}", sampled.funnel)
@@ -189,9 +184,7 @@ class Loop:
             save_tokenizer(tokenizer, folder)
         return load_tokenizer(folder)
 
-    def _train(
-        self, stage: str, model: CausalLM, renderer: Renderer, rows: Sequence[Row], config: SupervisedConfig
-    ) -> None:
+    def _train(self, stage: str, agent: "Apprentice", rows: Sequence[Row], config: SupervisedConfig) -> None:
         began = time.perf_counter()
         config = config.model_copy(update={"seed": derive_seed(self.config.seed, stage)})
 
@@ -200,29 +193,13 @@ class Loop:
                 spent = time.perf_counter() - began
                 self.say(f"{stage}: step {step + 1} of {steps}, loss {metrics['loss']:.3f}, {spent:.0f} s")
 
-        train_supervised(model, renderer.tokenizer, rows, config, self.folder / stage, on_step=on_step)
+        with agent.sampler.updating():
+            train_supervised(agent.model, agent.renderer.tokenizer, rows, config, self.folder / stage, on_step=on_step)
 
-    def _checkpoint_model(self, stage: str, model: CausalLM) -> dict[str, torch.Tensor]:
-        """The weights after a stage; the fresh ones where it was skipped."""
-        folder = self.folder / stage / CHECKPOINT
-        if folder.exists():
-            return load_model(folder).state_dict()
-        fresh = CausalLM(model.config)
-        seed = derive_seed(self.config.seed, "weights")
-        return fresh.initialise(torch.Generator().manual_seed(seed)).state_dict()
-
-    async def _rl(
-        self,
-        model: CausalLM,
-        sampler: LocalSampler,
-        chat: LocalChat,
-        renderer: Renderer,
-        world: SimulatedWorld,
-        tasks: Sequence[Task],
-    ) -> None:
+    async def _rl(self, agent: "Apprentice", chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         config = self.config
-        rollout = config.rollout.model_copy(update={"end_id": renderer.end_id})
-        attempt = attempts(lambda task, seed: chat, world)
+        rollout = config.rollout.model_copy(update={"end_id": agent.renderer.end_id})
+        attempt = attempts(lambda task, seed: chat, world, tool_slots=config.tool_slots)
         began = time.perf_counter()
 
         def on_step(step: int, metrics: dict[str, Any], groups: list[Group]) -> None:
@@ -232,8 +209,8 @@ class Loop:
             )
 
         await train_rl(
-            RLTrainer(model, config.rl, sampler),
-            renderer.tokenizer,
+            RLTrainer(agent.model, config.rl, agent.sampler),
+            agent.renderer.tokenizer,
             TaskPool(tasks, config.pool, derive_seed(config.seed, "pool")),
             lambda take: RolloutScheduler(take, attempt, self._reward, rollout, derive_seed(config.seed, "rl")),
             self.folder / "rl",
@@ -244,14 +221,14 @@ class Loop:
         grade = await self.grader.grade(task, trajectory)
         return None if grade.label == "failed" else float(grade.label == "correct")
 
-    async def _measure(self, stage: str, chat: LocalChat, world: SimulatedWorld, tasks: Sequence[Task]) -> float:
+    async def _measure(self, stage: str, chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         """Held-out accuracy of the greedy policy; kept with the answers, and done once."""
         path = self.folder / "held_out" / f"{stage}.json"
         if not path.exists():
             agent = research_config("brief")
             greedy = Sampling(temperature=0, top_p=1, max_tokens=self.config.sampler.max_tokens)
             agent = agent.model_copy(update={"limits": agent.limits.model_copy(update={"sampling": greedy})})
-            attempt = attempts(lambda task, seed: chat, world, agent)
+            attempt = attempts(lambda task, seed: chat, world, agent, tool_slots=self.config.tool_slots)
             trajectories = await asyncio.gather(*(attempt(task, 0) for task in tasks))
             grades = [await self.grader.grade(task, each) for task, each in zip(tasks, trajectories, strict=True)]
             samples = path.with_suffix(".trajectories.jsonl")
@@ -261,9 +238,49 @@ class Loop:
             correct = {t.id: int(grade.label == "correct") for t, grade in zip(tasks, grades, strict=True)}
             write_durably(path, canonical_json({"stage": stage, "correct": correct}).encode())
         found: dict[str, int] = json.loads(path.read_bytes())["correct"]
-        accuracy = sum(found.values()) / len(found)
-        self.say(f"held-out accuracy after {stage}: {accuracy:.3f} of {len(found)}")
-        return accuracy
+        self.accuracy[stage] = sum(found.values()) / len(found)
+        self.say(f"held-out accuracy after {stage}: {self.accuracy[stage]:.3f} of {len(found)}")
+
+
+class Apprentice:
+    """The model that is trained, with what samples from it."""
+
+    def __init__(self, config: LoopConfig, renderer: Renderer) -> None:
+        self.config, self.renderer = config, renderer
+        self._seed = derive_seed(config.seed, "weights")
+        self.model = fresh_model(config.model, self._seed)
+        self.sampler = LocalSampler(self.model, renderer.end_id, config.sampler)
+
+    def restart(self, folder: Path | None) -> None:
+        """Take the weights of a model folder, or fresh ones."""
+        with self.sampler.updating():
+            source = load_model(folder) if folder else fresh_model(self.config.model, self._seed)
+            self.model.load_state_dict(source.state_dict())
+
+    @asynccontextmanager
+    async def chatting(self) -> AsyncIterator[LocalChat]:
+        """The model as a chat model: in this process, or through HTTP as a server elsewhere would be."""
+        if self.config.transport == "in_process":
+            chat = LocalChat(self.sampler, self.renderer, "nano")
+            yield chat
+            await chat.close()
+            return
+        async with serving(self.sampler, end_id=self.renderer.end_id, name="nano") as url:
+            endpoint = TokenEndpointConfig(base_url=url, connections=self.config.sampler.slots)
+            chat = LocalChat(HttpTokenModel(endpoint), self.renderer, "nano")
+            yield chat
+            await chat.close()
+        await self.sampler.close()
+
+
+def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:
+    """A world of other entities with other facts, whose names share no word with those of the world trained on."""
+    return ClosedConfig(
+        pages=config.held_out_pages,
+        seed=config.seed + HELD_OUT_SEED,
+        name_seed=config.seed,
+        first_word=trained.words_used.stop,
+    )
 
 
 def _claim(folder: Path, config: LoopConfig) -> None:
@@ -281,5 +298,9 @@ def _claim(folder: Path, config: LoopConfig) -> None:
 
 
 def run_loop(config: LoopConfig, folder: Path, say: Say) -> dict[str, float]:
-    """Run or resume the loop in `folder`; worlds are kept in fathom's home. Gives held-out accuracy by stage."""
-    return Loop(config, folder, Environment.read().home, say).run()
+    """Run or resume the loop in `folder`; worlds are kept in fathom's home. Gives held-out accuracy by stage, and
+    leaves `report.html`."""
+    accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())
+    write_loop_report([folder], folder / REPORT)
+    say(f"report: {folder / REPORT}")
+    return accuracy

@@ -1,5 +1,7 @@
 """The configuration of the loop: worlds, questions, model, how it is trained and measured. `nano` is the one recipe."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from fathom.core.config import Config
@@ -16,6 +18,10 @@ from fathom.train.tokenizer import TokenizerConfig
 HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-out questions
 
 
+_CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0)
+_SFT = OptimizerConfig(kind="muon", lr=3e-3, matrix_lr=0.015, weight_decay=0.0)
+
+
 class LoopConfig(Config):
     """A whole turn of the circle, and the second one. Worlds of different seeds share no names."""
 
@@ -23,22 +29,27 @@ class LoopConfig(Config):
     threads: int = Field(default=2, ge=1, description="of torch")
     pages: int = Field(default=20_000, ge=100, description="pages of the world that is trained on")
     held_out_pages: int = Field(default=2_000, ge=100, description="pages of the world of the held-out questions")
-    questions: QuestionConfig = QuestionConfig(shapes={"chain1": 1.0, "chain2": 1.0})
-    reading_texts: int = Field(default=9_000, ge=1, description="pages with exercises for continual pre-training")
-    oracle_questions: int = Field(default=6_000, ge=1, description="questions whose oracle trajectories train SFT")
+    questions: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
+    reading_texts: int = Field(default=12_000, ge=1, description="texts of continual pre-training")
+    oracle_questions: int = Field(default=5_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
-    tokenizer: TokenizerConfig = TokenizerConfig()
-    model: LMConfig = LMConfig(vocab_size=1024)
-    cpt: SupervisedConfig = SupervisedConfig(optimizer=OptimizerConfig(lr=4e-3, final_lr=0.5))
+    tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=1280)
+    model: LMConfig = LMConfig(vocab_size=1280, layers=4, init_std=0.04)
+    cpt: SupervisedConfig = SupervisedConfig(optimizer=_CPT, ordered=True)
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
-    sft: SupervisedConfig = SupervisedConfig(optimizer=OptimizerConfig(lr=3e-3, final_lr=0.05))
+    sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
     rl: RLConfig = RLConfig()
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)
+    tool_slots: int = Field(default=32, ge=1, description="searches and visits at once, of all rollouts together")
+    transport: Literal["in_process", "http"] = Field(
+        default="in_process", description="how agents reach the model; http as if it were served elsewhere"
+    )
     second_turn: bool = Field(default=True, description="train the next SFT on the improved agent's own trajectories")
-    second_tries: int = Field(default=2, ge=1, description="attempts at each question in the second turn")
+    second_questions: int = Field(default=2_000, ge=1, description="questions of SFT that the agent tries itself")
+    second_tries: int = Field(default=1, ge=1, description="attempts at each of them")
 
 
 def nano() -> LoopConfig:
@@ -58,7 +69,6 @@ def nano_short() -> LoopConfig:
         held_out_questions=40,
         rl=RLConfig(steps=6, checkpoint_steps=3),
         rollout=RolloutConfig(batch=8, group=8),
-        second_tries=1,
     )
 
 

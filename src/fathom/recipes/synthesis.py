@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError, InputError
+from fathom.core.errors import ConfigError, InputError, PageNotFoundError
 from fathom.core.jsonl import read_records
 from fathom.core.model import canonical_json
 from fathom.core.task import Task
@@ -54,12 +54,17 @@ async def make_trajectories(
     corpus: str, tasks: Sequence[Task], model: str, out: Path, *, tries: int, seed: int
 ) -> Sampled:
     """Attempts of the `brief` agent at the tasks in the corpus; those that pass all filters go to `out`. `model` is
-    "oracle" or a model's spec."""
+    "oracle" or a model's spec. Raises `ConfigError` for tasks that the corpus or the oracle cannot serve."""
+    if not tasks:
+        raise ConfigError("there is no question to attempt")
+    if model == "oracle" and not all("plan" in task.meta for task in tasks):
+        raise ConfigError("the oracle answers only questions that fathom synth questions has made")
     environment = Environment.read()
     world = SimulatedWorld(open_corpus(corpus, environment.home))
     chat = None if model == "oracle" else open_model(model, environment)
     attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world)
     try:
+        await _see_support(tasks[0], world, corpus)
         sampled = await rejection_sample(tasks, attempt, ExactGrader(), default_filters(), tries=tries, seed=seed)
     finally:
         await world.close()
@@ -68,6 +73,18 @@ async def make_trajectories(
     out.parent.mkdir(parents=True, exist_ok=True)
     write_durably(out, "".join(canonical_json(each.trajectory) + "\n" for each in sampled.kept).encode())
     return sampled
+
+
+async def _see_support(task: Task, world: SimulatedWorld, corpus: str) -> None:
+    """Refuse tasks of another corpus, at which every attempt would fail."""
+    for url in task.support:
+        try:
+            await world.open(url)
+        except PageNotFoundError:
+            raise ConfigError(
+                f"the questions are of another corpus: {corpus} has no page {url}",
+                hint="name the corpus they were made from",
+            ) from None
 
 
 def export_samples(questions: Path, trajectories: Path, out: Path, form: str) -> int:

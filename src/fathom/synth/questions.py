@@ -7,11 +7,12 @@ Reference: WebSailor 2507.02592 (subgraphs, obfuscation), WebShaper 2507.15061 (
 Differs from the paper: uniqueness is checked exactly, which neither could do on the open web.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fathom.core.config import Config
 from fathom.core.model import content_hash
@@ -22,20 +23,42 @@ from fathom.corpus.closed.pages import entity_page
 from fathom.synth.pipeline import Part
 from fathom.synth.protocol import Drop, Item, Keep
 from fathom.synth.sailorfog.draft import Draft, picture, plan
-from fathom.synth.sailorfog.shapes import draw_chain, draw_fog, draw_intersection, obfuscate
+from fathom.synth.sailorfog.shapes import draw_chain, draw_fog, draw_intersection, draw_union, obfuscate
 from fathom.synth.sailorfog.writer import write
 from fathom.synth.webshaper.formula import Formula, answers, show
 
 
 class QuestionConfig(Config):
     """What kinds of questions are made, as relative weights by shape: `chainN` of N hops, `bothN` with N constraints on
-    one entity, `fogN` a subgraph of N facts."""
+    one entity, `eitherN` with one of them a union ("A or B"), `fogN` a subgraph of N facts without those not needed."""
 
-    shapes: dict[str, float] = Field(
-        default={"chain1": 3, "chain2": 3, "chain3": 1, "both2": 2, "fog4": 2, "fog6": 1}, description="shape to weight"
+    shapes: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default={"chain1": 3, "chain2": 3, "chain3": 1, "both2": 2, "either2": 1, "fog4": 2, "fog6": 1},
+        description="shape to weight",
     )
     obfuscations: int = Field(default=1, ge=0, description="clues made vague at most, in shapes other than chains")
     max_lookups: int = Field(default=8, ge=1, description="longest plan")
+
+    @field_validator("shapes")
+    @classmethod
+    def _known(cls, shapes: dict[str, float]) -> dict[str, float]:
+        for shape in shapes:
+            kind, size = _kind_and_size(shape)
+            if kind not in _SMALLEST or size < _SMALLEST[kind]:
+                known = ", ".join(f"{kind}N from {kind}{least}" for kind, least in _SMALLEST.items())
+                raise ValueError(f"there is no shape {shape!r}; there is {known}")
+        if not any(shapes.values()):
+            raise ValueError("no shape has any weight")
+        return shapes
+
+
+_SMALLEST = {"chain": 1, "both": 1, "either": 2, "fog": 2}
+_SHAPE = re.compile(r"([a-z]+)([0-9]{1,3})")
+
+
+def _kind_and_size(shape: str) -> tuple[str, int]:
+    match = _SHAPE.fullmatch(shape)
+    return (match[1], int(match[2])) if match else ("", 0)
 
 
 def question_parts(base: KnowledgeBase, config: QuestionConfig) -> Sequence[Part]:
@@ -71,10 +94,9 @@ class Draw:
 
 def draw(base: KnowledgeBase, shape: str, random: Random) -> Draft | None:
     """A draft of that shape, None where the place it was tried at has none."""
-    kind, size = shape.rstrip("0123456789"), int(shape.lstrip("abcdefghijklmnopqrstuvwxyz"))
-    if kind == "chain":
-        return draw_chain(base, size, random)
-    return draw_intersection(base, size, random) if kind == "both" else draw_fog(base, size, random)
+    kind, size = _kind_and_size(shape)
+    drawn = {"chain": draw_chain, "both": draw_intersection, "either": draw_union, "fog": draw_fog}[kind]
+    return drawn(base, size, random)
 
 
 class Unique:
@@ -150,11 +172,12 @@ def task_of(draft: Draft, base: KnowledgeBase, seed: int) -> Task:
     question = write(draft, base, stream(seed, "word"))
     answer = base.text(draft.answer)
     titles = list(dict.fromkeys(step.entity for step in steps))
+    others = base.entity(draft.answer).aliases if isinstance(draft.answer, int) else ()
     plain = answer.partition(" (")[0]
     return Task(
         id=content_hash([base.config.seed, base.config.pages, show(draft.formula), seed])[:16],
         question=question,
-        answers=tuple(dict.fromkeys([answer, plain])),
+        answers=tuple(dict.fromkeys([answer, plain, *others])),
         support=tuple("closed:" + title.replace(" ", "_") for title in titles),
         lang="en",
         meta={

@@ -69,28 +69,6 @@ def exact_logprobs(model: CausalLM, trace: TokenTrace) -> torch.Tensor:
     return logprobs[at].gather(-1, ids[0, len(trace.prompt_ids) :, None]).squeeze(-1)
 
 
-async def test_greedy_equals_transformers_generate(
-    model: CausalLM, tokenizer: Tokenizer, tmp_path: Path, sampler: LocalSampler
-) -> None:
-    transformers = pytest.importorskip("transformers")
-    save_model(model, tokenizer, tmp_path)
-    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
-    asked = prompts(10)
-    greedy = Sampling(temperature=0, max_tokens=30)
-    traces = await asyncio.gather(*(sampler.sample(prompt, greedy) for prompt in asked))
-    for prompt, trace in zip(asked, traces, strict=True):
-        ids = torch.tensor([prompt])
-        out = theirs.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=30,
-            do_sample=False,
-            eos_token_id=None,
-            pad_token_id=0,
-        )
-        assert trace.ids_T == tuple(out[0, len(prompt) :].tolist())
-
-
 async def test_the_ratio_to_a_full_forward_pass_is_one(model: CausalLM, sampler: LocalSampler) -> None:
     asked = prompts(14, seed=1)  # more than slots
     traces = await asyncio.gather(

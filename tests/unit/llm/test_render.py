@@ -1,11 +1,9 @@
-"""The renderer's laws, and that transformers renders the same."""
+"""The renderer: `transformers` renders the same, and the wire is few tokens. Its laws are in tests/property."""
 
 import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from fathom.core.errors import ConfigError
@@ -15,10 +13,6 @@ from fathom.llm.render.renderer import Renderer
 from fathom.train.tokenizer import WIRE_PIECES, TokenizerConfig, save_tokenizer, train_tokenizer
 
 TEXTS = ["Velor Works was founded by Tamin Oresk in 1790.", "Who founded Velor Works? closed:Velor_Works"] * 4
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
-MESSAGES = st.lists(
-    st.builds(Message, role=st.sampled_from(["system", "user", "assistant"]), content=TEXT), min_size=1, max_size=5
-)
 
 
 def renderer(chat: ChatFormat) -> Renderer:
@@ -26,52 +20,6 @@ def renderer(chat: ChatFormat) -> Renderer:
 
 
 RENDERERS = {name: renderer(chat) for name, chat in FORMATS.items()}
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS))
-@given(text=TEXT)
-@settings(max_examples=60)
-def test_parse_gives_back_what_render_wrote(name: str, text: str) -> None:
-    mine = RENDERERS[name]
-    ids = mine.render([Message(role="assistant", content=text)], reply=False)
-    opening = len(mine.render([])[:])
-    until = ids.index(mine.end_id)
-    assert mine.parse(ids[opening : until + 1]) == (text, True)
-    assert mine.parse(ids[opening:until]) == (text, False)
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS))
-@given(messages=MESSAGES, more=MESSAGES)
-@settings(max_examples=60)
-def test_a_longer_conversation_begins_with_the_ids_of_the_shorter(
-    name: str, messages: list[Message], more: list[Message]
-) -> None:
-    mine = RENDERERS[name]
-    shorter, longer = mine.render(messages, reply=False), mine.render([*messages, *more], reply=False)
-    assert longer[: len(shorter)] == shorter
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS))
-@given(text=TEXT)
-@settings(max_examples=30)
-def test_what_follows_a_sampled_turn_equals_the_whole_rendering(name: str, text: str) -> None:
-    mine = RENDERERS[name]
-    first, then = Message(role="user", content="q"), Message(role="user", content=text)
-    prompt = mine.render([first])
-    sampled = (*mine.encode("answer"), mine.end_id)
-    whole = mine.render([first, Message(role="assistant", content="answer"), then])
-    assert (*prompt, *sampled, *mine.continued([then])) == whole
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS))
-@given(text=TEXT)
-@settings(max_examples=30)
-def test_text_never_becomes_a_special_token(name: str, text: str) -> None:
-    mine = RENDERERS[name]
-    special = {mine.tokenizer.token_to_id(token) for token in mine.format.special}
-    forged = text.join(mine.format.special)
-    assert not special & set(mine.encode(forged))
-    assert mine.parse(mine.encode(forged))[0] == forged
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

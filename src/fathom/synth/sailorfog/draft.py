@@ -78,15 +78,16 @@ def _directions(triple: Triple, known: set[str], draft: Draft, base: KnowledgeBa
 
 def _find(draft: Draft, base: KnowledgeBase, known: set[str]) -> tuple[Lookup, str] | None:
     """A search for an entity by what its own page says of it."""
-    best: tuple[int, str, list[str]] = (0, "", [])
+    best: tuple[tuple[int, bool], str, list[str]] = ((0, False), "", [])
     for name in draft.formula.variables:
         thing = draft.solution[name]
         if name in known or not isinstance(thing, int):
             continue
         clues = _clues(draft, base, known, name)
-        best = max(best, (len(clues), name, clues), key=lambda found: found[0])
-    count, name, clues = best
-    if not count:
+        # Among equals the target last: what else becomes known is one clue more to it.
+        best = max(best, ((len(clues), name != draft.formula.target), name, clues), key=lambda found: found[0])
+    _, name, clues = best
+    if not clues:
         return None
     title = base.text(draft.solution[name])
     kind = base.type_of(int(draft.solution[name]))
@@ -95,13 +96,12 @@ def _find(draft: Draft, base: KnowledgeBase, known: set[str]) -> tuple[Lookup, s
 
 def _clues(draft: Draft, base: KnowledgeBase, known: set[str], name: str) -> list[str]:
     """Texts that stand on the page of the variable's entity: of what is known and of exact constants."""
-    texts = []
+    texts: list[str] = []
     for triple in draft.formula.triples:
         page_says = triple.forward or bool(RELATION_BY_NAME[triple.name].inverse)
         if triple.left == name and page_says:
             if isinstance(triple.right, Constant):
-                if triple.right.kind in ("entity", "value"):
-                    texts.append(triple.right.text)
+                texts += triple.right.members
             elif triple.right in known:
                 texts.append(base.text(draft.solution[triple.right]))
         reverse_says = not triple.forward or bool(RELATION_BY_NAME[triple.name].inverse)
@@ -123,7 +123,8 @@ def picture(draft: Draft, base: KnowledgeBase) -> dict[str, Any]:
         right = triple.right
         if isinstance(right, Constant):
             key = f"{right.kind}:{right.text}"
-            nodes[key] = {"id": key, "label": right.text, "type": right.kind, "role": "given"}
+            label = " or ".join(right.members) or right.text
+            nodes[key] = {"id": key, "label": label, "type": right.kind, "role": "given"}
             right = key
         edge = [triple.left, triple.name, right] if triple.forward else [right, triple.name, triple.left]
         edges.append(edge)

@@ -38,6 +38,10 @@ def _chain(draft: Draft, random: Random) -> str:
     return phrase
 
 
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"  # a university
+
+
 class _Describer:
     def __init__(self, draft: Draft, base: KnowledgeBase) -> None:
         self.draft, self.base = draft, base
@@ -62,17 +66,21 @@ class _Describer:
     def _clause(self, triple: Triple, name: str) -> str:
         relation = RELATION_BY_NAME[triple.name]
         as_subject = triple.forward == (triple.left == name)
-        other = self._phrase(triple.right if triple.left == name else triple.left)
+        other = self._phrase(triple.right if triple.left == name else triple.left, triple)
         if as_subject:
             return clause(relation, other)
         return clause(relation, other, backward=True) if relation.inverse else f"is the {relation.noun} of {other}"
 
-    def _phrase(self, thing: str | Constant) -> str:
+    def _phrase(self, thing: str | Constant, triple: Triple) -> str:
         if isinstance(thing, Constant):
+            relation = RELATION_BY_NAME[triple.name]
             words = {
+                "either": " or ".join(thing.members),
                 "decade": f"the {thing.text}s",
                 "at_least": f"at least {thing.text}",
                 "at_most": f"at most {thing.text}",
+                "initial": f"{_a(relation.object if triple.forward else relation.subject)} whose name begins with "
+                + thing.text,
             }
             return words.get(thing.kind, thing.text)
         if thing in self.told:
@@ -80,9 +88,8 @@ class _Describer:
         self.told.add(thing)
         kind = self._kind(thing)
         clauses = self._clauses(thing)
-        article = "an" if kind[0] in "aeiou" else "a"
         who = _WHO.get(kind, "that")
-        return f"{article} {kind} {self._letter(thing)}" + (f"{who} {clauses}" if clauses else "").rstrip()
+        return f"{_a(kind)} {self._letter(thing)}" + (f"{who} {clauses}" if clauses else "").rstrip()
 
     def _letter(self, name: str) -> str:
         return f"({self.letters[name]}) " if name in self.letters else ""

@@ -121,13 +121,16 @@ class NewText:
 
 
 def leaks(segment: Segment) -> tuple[str, ...]:
-    """Names and numbers in the model's own turns that stood nowhere before them in the segment."""
+    """Names and numbers in the model's own turns that stood nowhere before them in the segment. A query may put seen
+    names side by side or take words of them, so in calls every word for itself must have been seen."""
     seen = "\n".join(message.content for message in segment.start)
     found: list[str] = []
     for turn in segment.turns:
         if turn.trainable:
-            said = turn.message.content.replace("_", " ")
+            said, *calls = turn.message.content.replace("_", " ").split("<tool call>")  # of `<tool_call>`
             found += [name for name in _named(said) if name not in seen]
+            words = {word for call in calls for name in _named(call) for word in re.findall(r"[\w'-]+", name)}
+            found += sorted(words - set(re.findall(r"[\w'-]+", seen)))
         seen += "\n" + turn.message.content.replace("_", " ") + "\n" + turn.message.content
     return tuple(found)
 
@@ -139,7 +142,7 @@ def _named(text: str) -> Iterator[str]:
         name = match.group()
         if name[0].isupper() and _SENTENCE_END.search(text, 0, match.start()):
             name = name.partition(" ")[2]
-        if name:
+        if name and name != "I":
             yield name
 
 

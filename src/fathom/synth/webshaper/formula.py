@@ -2,7 +2,7 @@
 
 A triple `[V@X, founder, C@Tamin Oresk]` holds for the X whose founder is Tamin Oresk; `^founder` turns the relation
 round. Triples with one variable intersect, chained variables recurse, and a constant that stands for several things
-(`decade:1890`) is their union. The answer is the set of all things the target can be.
+(`either:["Port Selka", "Zinan"]`, `decade:1890`) is their union. The answer is the set of all things the target can be.
 
 Reference: WebShaper 2507.15061 section 3 (knowledge projection, R-union, intersection, KP representation).
 Differs from the paper: a relation has a direction, since "the owner of X" and "what X owns" are different questions;
@@ -11,15 +11,16 @@ the printed form is JSON, so that names may hold any character.
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Literal, Protocol
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from fathom.core.errors import InputError
 from fathom.core.model import Frozen
 
 Thing = int | str
-ConstantKind = Literal["entity", "value", "decade", "at_least", "at_most", "initial"]
+ConstantKind = Literal["entity", "value", "either", "decade", "at_least", "at_most", "initial"]
 BACK = "^"
 
 
@@ -38,15 +39,31 @@ class Facts(Protocol):
 
 
 class Constant(Frozen):
-    """One thing, or the union of all that fit: `decade` "1890", `at_least` and `at_most` a number, `initial` "K"."""
+    """One thing, or the union of all that fit: `either` a JSON list of texts, `decade` "1890", `at_least` and `at_most`
+    a number, `initial` "K"."""
 
     kind: ConstantKind
     text: str
 
+    @model_validator(mode="after")
+    def _check(self) -> "Constant":
+        if self.kind == "either":
+            _texts(self.text)
+        elif self.kind in ("decade", "at_least", "at_most") and not self.text.isdecimal():
+            raise ValueError(f"{self.text!r} is no number")
+        return self
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The texts of the things that are meant; none where they are not named one by one."""
+        if self.kind == "either":
+            return _texts(self.text)
+        return (self.text,) if self.kind in ("entity", "value") else ()
+
     def admits(self, text: str) -> bool:
         """Whether a thing of that text is meant."""
-        if self.kind in ("entity", "value"):
-            return text == self.text
+        if self.members:
+            return text in self.members
         if self.kind == "initial":
             return text.startswith(self.text)
         if not text.isdecimal():
@@ -55,6 +72,19 @@ class Constant(Frozen):
         if self.kind == "decade":
             return number // 10 == bound // 10
         return number >= bound if self.kind == "at_least" else number <= bound
+
+
+@lru_cache(maxsize=1024)
+def _texts(text: str) -> tuple[str, ...]:
+    found = json.loads(text)
+    if not isinstance(found, list) or len(found) < 2 or not all(isinstance(each, str) for each in found):
+        raise ValueError("a union is a list of two texts or more")
+    return tuple(found)
+
+
+def either(*texts: str) -> Constant:
+    """The union of the things with those texts."""
+    return Constant(kind="either", text=json.dumps(texts, ensure_ascii=False))
 
 
 class Triple(Frozen):
@@ -88,6 +118,11 @@ class Formula(Frozen):
         for triple in self.triples:
             names += [triple.left, *([triple.right] if isinstance(triple.right, str) else [])]
         return tuple(dict.fromkeys(names))
+
+    @property
+    def named(self) -> bool:
+        """Whether any constant holds the variables to the world."""
+        return any(isinstance(triple.right, Constant) for triple in self.triples)
 
 
 def show(formula: Formula) -> str:
@@ -157,8 +192,7 @@ def _reach(formula: Formula, name: str, known: dict[str, Thing]) -> int:
     score = 0
     for triple in formula.triples:
         if isinstance(triple.right, Constant):
-            exact = triple.right.kind in ("entity", "value")
-            score += (10 if exact else 1) * (triple.left == name)
+            score += (10 if triple.right.members else 1) * (triple.left == name)
         elif name in (triple.left, triple.right):
             other = triple.right if triple.left == name else triple.left
             score += 100 * (other in known)
@@ -177,6 +211,8 @@ def _candidates(formula: Formula, facts: Facts, name: str, known: dict[str, Thin
             tests.append(triple)
     if found is None:
         found = _domain(formula, facts, name)
+    loops = [t for t in formula.triples if t.left == t.right == name]
+    found = {t for t in found if all(t in _step(facts, loop.name, t, to_subject=False) for loop in loops)}
     return sorted((t for t in found if all(_fits(test, facts, t) for test in tests)), key=facts.text)
 
 
@@ -184,21 +220,24 @@ def _project(triple: Triple, facts: Facts, name: str, known: dict[str, Thing]) -
     """The variable's possible values by one triple whose other end is known exactly; None where it is not."""
     if triple.left == name:
         right = triple.right
-        other: Thing | None
         if isinstance(right, Constant):
-            if right.kind not in ("entity", "value"):
+            if not right.members:
                 return None
-            other = facts.named(right.text) if right.kind == "entity" else right.text
-            if other is None:
-                return set()
-        elif right not in known:
+            things = [thing for text in right.members for thing in _things(right, text, facts)]
+            return {t for thing in things for t in _step(facts, triple.name, thing, to_subject=triple.forward)}
+        if right not in known:
             return None
-        else:
-            other = known[right]
-        return _step(facts, triple.name, other, to_subject=triple.forward)
+        return _step(facts, triple.name, known[right], to_subject=triple.forward)
     if triple.right == name and triple.left in known:
         return _step(facts, triple.name, known[triple.left], to_subject=not triple.forward)
     return None
+
+
+def _things(constant: Constant, text: str, facts: Facts) -> list[Thing]:
+    """What a member of a constant can be: the entity with that title, the value, or in a union either."""
+    number = facts.named(text) if constant.kind != "value" else None
+    named: list[Thing] = [] if number is None else [number]
+    return named + ([text] if constant.kind != "entity" else [])
 
 
 def _step(facts: Facts, relation: str, thing: Thing, *, to_subject: bool) -> set[Thing]:
