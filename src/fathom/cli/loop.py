@@ -15,6 +15,10 @@ def loop(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as rl.steps=40; may be given several times.")
     ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--branch-from", help="Folder of a loop to take everything up to SFT from, to vary RL."),
+    ] = None,
     toml: Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")] = None,
 ) -> None:
     """Documents to a better agent and round again; the same command goes on where it was interrupted.
@@ -38,5 +42,5 @@ def loop(
         raise ConfigError(f"there is no recipe {recipe!r}; there is {', '.join(RECIPES)}")
     config = resolve(RECIPES[recipe](), toml=toml, overrides=[f"seed={seed}", *(settings or ())])
     folder = out or Environment.read().home / "loops" / f"{recipe}-{seed}"
-    accuracy = run_loop(config, folder, lambda line: typer.echo(line, err=True))
+    accuracy = run_loop(config, folder, lambda line: typer.echo(line, err=True), source=source)
     typer.echo(canonical_json({"folder": str(folder), "held_out_accuracy": accuracy}))

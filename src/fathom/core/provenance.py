@@ -9,7 +9,7 @@ from pathlib import Path
 
 import fathom
 
-_SHAPING = ("xllamacpp", "openai", "tantivy", "selectolax", "pydantic")
+_SHAPING = ("xllamacpp", "openai", "tantivy", "selectolax", "pydantic", "torch", "tokenizers")
 
 
 def source_root() -> Path:

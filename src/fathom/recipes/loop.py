@@ -38,6 +38,7 @@ from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
 from fathom.recipes.attempts import attempts
+from fathom.recipes.branching import branch
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import research_config
@@ -95,7 +96,9 @@ class Loop:
         async with agent.chatting() as chat:
             measure = partial(self._measure, chat=chat, world=held_out, tasks=tests)
             if not config.skip_cpt:
-                self._train("cpt", agent, [row_of_text(text, renderer) for text in texts], config.cpt)
+                self._train(
+                    "cpt", agent, [row_of_text(text, renderer, fresh=config.fresh_weight) for text in texts], config.cpt
+                )
                 await measure("cpt")
             self._train("sft", agent, [row_of_messages(t.segments[0], renderer) for t in taught], config.sft)
             await measure("sft")
@@ -297,9 +300,11 @@ def _claim(folder: Path, config: LoopConfig) -> None:
     write_durably(path, canonical_json(record).encode() + b"\n")
 
 
-def run_loop(config: LoopConfig, folder: Path, say: Say) -> dict[str, float]:
-    """Run or resume the loop in `folder`; worlds are kept in fathom's home. Gives held-out accuracy by stage, and
-    leaves `report.html`."""
+def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None = None) -> dict[str, float]:
+    """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
+    SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
+    if source is not None:
+        branch(source, config, folder)
     accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())
     write_loop_report([folder], folder / REPORT)
     say(f"report: {folder / REPORT}")

@@ -13,7 +13,7 @@ from fathom.synth.questions import QuestionConfig
 from fathom.train.optimize import OptimizerConfig
 from fathom.train.rl.trainer import RLConfig
 from fathom.train.supervised import SupervisedConfig
-from fathom.train.tokenizer import TokenizerConfig
+from fathom.train.tokenizer import PAIRS, WIRE_PIECES, TokenizerConfig
 
 HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-out questions
 
@@ -31,11 +31,14 @@ class LoopConfig(Config):
     held_out_pages: int = Field(default=2_000, ge=100, description="pages of the world of the held-out questions")
     questions: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
     reading_texts: int = Field(default=12_000, ge=1, description="texts of continual pre-training")
+    fresh_weight: float = Field(
+        default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
+    )
     oracle_questions: int = Field(default=5_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
-    tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=1280)
-    model: LMConfig = LMConfig(vocab_size=1280, layers=4, init_std=0.04)
+    tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=1408, pieces=WIRE_PIECES + PAIRS)
+    model: LMConfig = LMConfig(vocab_size=1408, layers=4, rope_theta=500.0, init_std=0.04)
     cpt: SupervisedConfig = SupervisedConfig(optimizer=_CPT, ordered=True)
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
     sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)

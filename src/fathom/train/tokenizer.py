@@ -37,6 +37,8 @@ WIRE_PIECES = (
     "\nEvidence in page:\n[E",
 )
 """Pieces of the tagged wire and of what the tools write."""
+PAIRS = tuple(f"{number:02}" for number in range(100))
+"""With these among the pieces two digits are one token and a year is two, which is easier to copy than four."""
 
 _SPLIT = r"\d|\p{Lu}\p{Ll}*| ?\p{Ll}+|\n+| ?[^\s\p{Lu}\p{Ll}\d]+|\s"
 

@@ -2,14 +2,19 @@
 
 One thread decodes for all requests that are there; new ones are let in between two steps, so a rollout whose tool has
 returned rejoins at once. A conversation keeps its slot of the key-value cache between its turns, and the first prompt
-of a group is computed once. Random numbers belong to a request, so what it draws does not depend on its company; and
-the log-probabilities come from the very weights that are trained.
+of a group is computed once. The log-probabilities come from the very weights that are trained.
+
+What a request gets does not depend on its company, to the bit, nor on what the cache held of it: random numbers belong
+to the request, and every pass has a shape at which the kernels treat a row as they would at any other such shape (see
+`_padded`, `covering`, `Attention.forward`). So a run can be repeated, and resumed, exactly; without, who arrived first
+would show in the last bits, which an optimizer then amplifies. Found to hold with one thread and two on a CPU.
 
 Reference: Tongyi DeepResearch report 2510.24701 (step-level asynchronous rollouts); request micro-batching with
-step-level admission.
+step-level admission; He and Thinking Machines Lab 2025, Defeating Nondeterminism in LLM Inference.
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +33,8 @@ from fathom.llm.local.lm import CausalLM
 from fathom.llm.protocol import Sampling, TokenTrace
 
 _PREFILL_TOKENS = 8192  # padded tokens of one prefill pass
+_LEAST_ROWS = 16  # with fewer than twelve rows two threads of MKL multiply by other kernels
+_VECTORS = 64  # numbers; SiLU rounds otherwise in what is left over when a thread's share is cut into vectors
 
 
 class SamplerConfig(Config):
@@ -69,8 +76,9 @@ class LocalSampler:
         self.policy_version = 0
         self.decoded_tokens = 0
         self.busy_seconds = 0.0
-        self._cache = SlotCache(model.config, config.slots)
-        self._slots = [_Slot(number) for number in range(config.slots)]
+        # Those past the configured number only fill up passes.
+        self._slots = [_Slot(number) for number in range(self._padded(config.slots))]
+        self._cache = SlotCache(model.config, len(self._slots))
         self._waiting: list[_Request] = []
         self._wake = threading.Condition()
         self._weights = threading.Lock()
@@ -162,7 +170,7 @@ class LocalSampler:
         """Give waiting requests slots, and compute what of their prompts is not cached."""
         with self._wake:
             waiting = [request for request in self._waiting if not request.future.done()]
-            idle = [slot for slot in self._slots if slot.request is None]
+            idle = [slot for slot in self._slots[: self._config.slots] if slot.request is None]
             taken, self._waiting = waiting[: len(idle)], waiting[len(idle) :]
         fresh: dict[tuple[int, ...], _Slot] = {}
         twins: list[tuple[_Slot, _Slot]] = []
@@ -196,9 +204,9 @@ class LocalSampler:
     def _prefill(self, slots: list[_Slot]) -> None:
         """Cache all but the last token of each slot's prompt; the next step computes that one with the rest."""
         lefts = [slot.request.prompt[len(slot.ids) : -1] for slot in slots if slot.request]
-        T = max(map(len, lefts))
-        if T == 0:
+        if not any(lefts):
             return
+        T = self._padded(max(map(len, lefts)))
         ids = np.zeros((len(slots), T), np.int64)
         positions = np.zeros((len(slots), T), np.int64)
         for row, (slot, left) in enumerate(zip(slots, lefts, strict=True)):
@@ -206,11 +214,9 @@ class LocalSampler:
             # Padding writes behind the prompt, where the next tokens will overwrite it.
             positions[row] = np.minimum(len(slot.ids) + np.arange(T), len(slot.ids) + len(left))
             slot.ids += left
-        seen = int(positions.max()) + 1
-        self._cache.make_room(seen + 1)
         rows = torch.tensor([slot.number for slot in slots])
         at = torch.from_numpy(positions)
-        opened = self._cache.opened(rows, at, seen)
+        opened = self._cache.opened(rows, at, seen=int(positions.max()) + 1)
         self.model.hidden(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
 
     def _step(self) -> None:
@@ -238,20 +244,27 @@ class LocalSampler:
     def _logits(self, active: list[_Slot]) -> Tensor:
         """Logits of the next token for each active slot. Where most slots are active the pass runs over all up to the
         last, for a view of the cache costs nothing and picking rows copies them."""
-        count = active[-1].number + 1
-        dense = 2 * len(active) > count
-        passed = self._slots[:count] if dense else active
+        count, least = self._padded(active[-1].number + 1), self._padded(len(active))
+        dense = 2 * least > count
+        idle = [slot for slot in self._slots if not slot.request]
+        passed = self._slots[:count] if dense else active + idle[: least - len(active)]
         ids = np.zeros((len(passed), 1), np.int64)
         for row, slot in enumerate(passed):
             if slot.request:
                 ids[row] = (slot.request.sampled or slot.request.prompt)[-1]
         at = torch.tensor([[len(slot.ids)] for slot in passed])
         seen = max(len(slot.ids) for slot in active) + 1
-        self._cache.make_room(max(int(at.max()), seen) + 1)
-        rows = slice(0, count) if dense else torch.tensor([slot.number for slot in active])
+        rows = slice(0, count) if dense else torch.tensor([slot.number for slot in passed])
         opened = self._cache.opened(rows, at, seen)
         hidden = self.model.hidden(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
-        return self.model.logits(hidden[[slot.number for slot in active], 0] if dense else hidden[:, 0])
+        picked = [slot.number for slot in active] if dense else list(range(len(active)))
+        picked += picked[:1] * (least - len(picked))
+        return self.model.logits(hidden[picked, 0])[: len(active)]
+
+    def _padded(self, rows: int) -> int:
+        """The least number of rows of a pass, at least so many, in which each comes out as in any other such pass."""
+        step = max(4, _VECTORS // math.gcd(_VECTORS, self.model.config.mlp_width))
+        return -(-max(rows, _LEAST_ROWS) // step) * step
 
     def _recompute(self, slot: _Slot) -> None:
         """Cache a request's tokens again after the weights changed in its middle."""

@@ -96,10 +96,16 @@ def row_of_messages(segment: Segment, renderer: Renderer, *, everything: bool = 
     return Row(tuple(ids), tuple(weights))
 
 
-def row_of_text(text: str, renderer: Renderer) -> Row:
-    """A document for continual pre-training: all tokens count, and an end token closes it."""
+def row_of_text(text: str, renderer: Renderer, *, fresh: float = 1.0) -> Row:
+    """A document for continual pre-training, closed by an end token. All tokens count, those that the document has not
+    had before with weight `fresh`: in a world of invented names nothing foretells them, and trying only adds noise."""
     ids = (*renderer.encode(text), renderer.end_id)
-    return Row(ids, (1.0,) * len(ids))
+    seen: set[int] = set()
+    weights = []
+    for token in ids:
+        weights.append(1.0 if token in seen else fresh)
+        seen.add(token)
+    return Row(ids, tuple(weights))
 
 
 def count_tokens(rows: Iterable[Row]) -> int:

@@ -1,0 +1,38 @@
+"""Branches of a loop: one that goes on from another's fine-tuned model with other settings of RL, for ablations."""
+
+import json
+import shutil
+from pathlib import Path
+
+from fathom.core.errors import ConfigError
+from fathom.recipes.loop_config import LoopConfig
+
+# What settings after SFT may differ in.
+_LATER = {"threads", "rl", "rollout", "pool", "sampler", "tool_slots", "transport"}
+_LATER |= {"second_turn", "second_questions", "second_tries", "rl_questions"}
+_STAGES = ("tokenizer", "cpt", "sft")
+_FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracle.jsonl")
+_HELD_OUT = ("cpt", "sft")
+
+
+def branch(source: Path, config: LoopConfig, folder: Path) -> None:
+    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there.
+
+    Raises `ConfigError` where `source` has no fine-tuned model or came about by other settings.
+    """
+    if (folder / "sft").exists():
+        return
+    if not (source / "held_out" / "sft.json").exists():
+        raise ConfigError(f"{source} holds no loop that got through SFT")
+    theirs = json.loads((source / "loop.json").read_bytes())["config"]
+    ours = config.model_dump(mode="json")
+    if other := sorted(name for name in ours.keys() - _LATER if theirs.get(name) != ours[name]):
+        raise ConfigError(f"{source} has other settings of {', '.join(other)}", hint="branch with the same ones")
+    for name in _STAGES:
+        if (source / name).exists():
+            shutil.copytree(source / name, folder / name)
+    measured = [f"held_out/{stage}{end}" for stage in _HELD_OUT for end in (".json", ".trajectories.jsonl")]
+    for name in (*_FILES, *measured, *(str(path.relative_to(source)) for path in source.glob("funnels/*.json"))):
+        if (source / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, folder / name)
