@@ -15,7 +15,7 @@ from fathom.llm.render.formats import FORMATS
 from fathom.llm.render.renderer import Renderer
 from fathom.rollout.group import Group, Rollout
 from fathom.train.data.batches import TokenBatch, packed, padded
-from fathom.train.data.rows import Row, row_of_messages, row_of_text
+from fathom.train.data.rows import Row, row_of_messages, row_of_transcript, row_of_text
 from fathom.train.rl.select import SelectConfig, select
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 
@@ -46,7 +46,7 @@ def test_the_mask_covers_the_policys_turns_with_their_ends(name: str, segment: S
     said = [turn.message.content for turn in segment.turns if turn.trainable]
     assert counted == [token for text in said for token in (*mine.encode(text), mine.end_id)]
     assert set(row.weights) <= {0.0, 1.0}
-    assert row_of_messages(segment, mine, everything=True) == Row(row.ids, (1.0,) * len(row.ids))
+    assert row_of_transcript(segment, mine) == Row(row.ids, (1.0,) * len(row.ids))
     # What is weighted stands where it is predicted from: right behind the words that open the assistant's turn.
     opening = mine.render([], reply=True)
     for at, weight in enumerate(row.weights):

@@ -48,11 +48,12 @@ from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
 from fathom.synth.pipeline import PipelineConfig
 from fathom.synth.protocol import FunnelRow
+from fathom.synth.questions import QuestionConfig
 from fathom.synth.reading import reading_texts
 from fathom.synth.trajectories.oracle import OracleChat
 from fathom.synth.trajectories.samples import default_filters
 from fathom.synth.trajectories.sampling import Sampled, rejection_sample
-from fathom.train.data.rows import Row, count_tokens, row_of_messages, row_of_text, rows_of_segment
+from fathom.train.data.rows import Row, count_tokens, row_of_messages, row_of_text, row_of_transcript, rows_of_segment
 from fathom.train.rl.trainer import RLTrainer, train_rl
 from fathom.train.supervised import CHECKPOINT, SupervisedConfig, train_supervised
 from fathom.train.tokenizer import save_tokenizer, train_tokenizer
@@ -86,9 +87,9 @@ class Loop:
         world, base = self._world("train", ClosedConfig(pages=config.pages, seed=config.seed))
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
-        taught_tasks = self._questions("sft", base, config.oracle_questions)
-        rl_tasks = self._without(self._questions("rl", base, config.rl_questions), taught_tasks)
-        tests = self._questions("held-out", other_base, config.held_out_questions)
+        taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
+        rl_tasks = self._without(self._questions("rl", base, config.asked, config.rl_questions), taught_tasks)
+        tests = self._questions("held-out", other_base, config.asked, config.held_out_questions)
         taught = await self._oracle(taught_tasks, world)
         texts = list(reading_texts(base, config.reading_texts, derive_seed(config.seed, "reading")))
         renderer = Renderer(self._tokenizer(texts, taught), NANO)
@@ -96,9 +97,7 @@ class Loop:
         async with agent.chatting() as chat:
             measure = partial(self._measure, chat=chat, world=held_out, tasks=tests)
             if not config.skip_cpt:
-                self._train(
-                    "cpt", agent, [row_of_text(text, renderer, fresh=config.fresh_weight) for text in texts], config.cpt
-                )
+                self._train("cpt", agent, self._reading(texts, taught, renderer), config.cpt)
                 await measure("cpt")
             self._train("sft", agent, [row_of_messages(t.segments[0], renderer) for t in taught], config.sft)
             await measure("sft")
@@ -113,6 +112,13 @@ class Loop:
         await held_out.close()
         return self.accuracy
 
+    def _reading(self, texts: Sequence[str], taught: Sequence[Trajectory], renderer: Renderer) -> list[Row]:
+        """What continual pre-training reads: texts first, then whole transcripts."""
+        fresh = self.config.fresh_weight
+        rows = [row_of_text(text, renderer, fresh=fresh) for text in texts]
+        transcripts = taught[: self.config.transcripts]
+        return rows + [row_of_transcript(t.segments[0], renderer, fresh=fresh) for t in transcripts]
+
     def _as_many_tokens(
         self, rows: Sequence[Row], taught: Sequence[Trajectory], renderer: Renderer
     ) -> SupervisedConfig:
@@ -126,13 +132,13 @@ class Loop:
         snapshot = ensure_closed(f"closed-{content_hash(config)[:12]}", self.home, config)
         return SimulatedWorld(snapshot), knowledge(config)
 
-    def _questions(self, name: str, base: KnowledgeBase, count: int) -> tuple[Task, ...]:
+    def _questions(self, name: str, base: KnowledgeBase, kinds: QuestionConfig, count: int) -> tuple[Task, ...]:
         path = self.folder / "questions" / f"{name}.jsonl"
         if path.exists():
             return read_tasks(path)
         seed = derive_seed(self.config.seed, "questions", name)
         pipeline = PipelineConfig(count=count, shard=1000, seed=seed)
-        outcome = make_questions(base, self.config.questions, pipeline, path.with_suffix(".shards"))
+        outcome = make_questions(base, kinds, pipeline, path.with_suffix(".shards"))
         self._save_funnel(f"questions {name}", outcome.funnel)
         return write_tasks(outcome, path)
 

@@ -29,16 +29,20 @@ class LoopConfig(Config):
     threads: int = Field(default=2, ge=1, description="of torch")
     pages: int = Field(default=20_000, ge=100, description="pages of the world that is trained on")
     held_out_pages: int = Field(default=2_000, ge=100, description="pages of the world of the held-out questions")
-    questions: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
+    taught: QuestionConfig = QuestionConfig(shapes={"chain1": 0.85, "chain2": 0.15})
+    asked: QuestionConfig = QuestionConfig(shapes={"chain1": 0.3, "chain2": 0.7})
     reading_texts: int = Field(default=12_000, ge=1, description="texts of continual pre-training")
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
+    transcripts: int = Field(default=3_000, ge=0, description="oracle trajectories read whole after the texts")
     oracle_questions: int = Field(default=5_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
-    tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=1408, pieces=WIRE_PIECES + PAIRS)
-    model: LMConfig = LMConfig(vocab_size=1408, layers=4, rope_theta=500.0, init_std=0.04)
+    tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=2048, pieces=WIRE_PIECES + PAIRS)
+    model: LMConfig = LMConfig(
+        vocab_size=2048, width=160, layers=3, heads=5, kv_heads=5, mlp_width=432, rope_theta=500.0, init_std=0.04
+    )
     cpt: SupervisedConfig = SupervisedConfig(optimizer=_CPT, ordered=True)
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
     sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
@@ -65,7 +69,9 @@ def nano_short() -> LoopConfig:
     return LoopConfig(
         pages=2_000,
         held_out_pages=500,
-        questions=QuestionConfig(shapes={"chain1": 1.0}),
+        taught=QuestionConfig(shapes={"chain1": 1.0}),
+        asked=QuestionConfig(shapes={"chain1": 1.0}),
+        transcripts=600,
         reading_texts=1_500,
         oracle_questions=1_200,
         rl_questions=300,

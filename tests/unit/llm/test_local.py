@@ -1,7 +1,7 @@
 """Sampling from weights in this process: exact, whatever the company."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -80,11 +80,92 @@ async def test_the_ratio_to_a_full_forward_pass_is_one(model: CausalLM, sampler:
         assert (ratio - 1).abs().max() < 1e-5
 
 
-async def test_what_is_drawn_does_not_depend_on_the_company(sampler: LocalSampler) -> None:
-    asked = prompts(8, seed=2)
-    alone = [await sampler.sample(prompt, Sampling(max_tokens=12, seed=5)) for prompt in asked]
-    together = await asyncio.gather(*(sampler.sample(prompt, Sampling(max_tokens=12, seed=5)) for prompt in asked))
-    assert [trace.ids_T for trace in alone] == [trace.ids_T for trace in together]
+Told = list[tuple[tuple[int, ...], tuple[float, ...]]]
+# Prompts that end, and turns that grow, on both sides of the sizes where the kernels change their ways.
+WATCHED = (1, 14, 120, 186, 250, 376, 505)
+
+
+@pytest.fixture(params=[1, 2], ids=["thread", "threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", params=[(4, 88), (2, 88), (4, 45)], ids=["heads", "grouped", "odd"])
+def long(request: pytest.FixtureRequest) -> CausalLM:
+    heads, mlp = request.param
+    config = LMConfig(vocab_size=331, width=64, layers=2, kv_heads=heads, mlp_width=mlp, context=640, init_std=0.15)
+    return CausalLM(config).initialise(torch.Generator().manual_seed(4))
+
+
+async def converse(sampler: LocalSampler, length: int, after: int = 0) -> Told:
+    """Two turns of one conversation, begun once so many tokens were decoded for others."""
+    while sampler.decoded_tokens < after:
+        await asyncio.sleep(0.001)
+    generator = torch.Generator().manual_seed(length)
+    ids = torch.randint(5, 300, (length,), generator=generator).tolist()
+    told = []
+    for turn in range(2):
+        trace = await sampler.sample(ids, Sampling(max_tokens=9, seed=length + turn))
+        told.append((trace.ids_T, trace.logprobs_T))
+        ids = [*ids, *trace.ids_T, *torch.randint(5, 300, (7 + length % 30,), generator=generator).tolist()]
+    return told
+
+
+async def crowd(sampler: LocalSampler, others: int, lengths: Sequence[int], after: int) -> list[Told]:
+    """What the watched conversations are told among others of random lengths."""
+    generator = torch.Generator().manual_seed(others)
+    sizes = torch.randint(1, 600, (others,), generator=generator).tolist()
+    company = [
+        asyncio.ensure_future(sampler.sample([6] * size, Sampling(max_tokens=3 + size % 28, seed=0))) for size in sizes
+    ]
+    told = await asyncio.gather(*(converse(sampler, length, after) for length in lengths))
+    await asyncio.gather(*company)
+    return told
+
+
+async def alone(model: CausalLM) -> list[Told]:
+    sampler = LocalSampler(model, NO_END, SamplerConfig(slots=1))
+    told = [await converse(sampler, length) for length in WATCHED]
+    await sampler.close()
+    return told
+
+
+@pytest.mark.parametrize(("slots", "others"), [(64, 0), (64, 1), (64, 7), (64, 40), (5, 12)])
+async def test_a_request_gets_the_same_bits_in_any_company(
+    long: CausalLM, threads: None, slots: int, others: int
+) -> None:
+    expected = await alone(long)
+    sampler = LocalSampler(long, NO_END, SamplerConfig(slots=slots))
+    assert await crowd(sampler, others, WATCHED, after=0) == expected
+    late = sampler.decoded_tokens + 4 * others
+    assert await crowd(sampler, others, WATCHED, after=late) == expected
+    for length, told in zip(WATCHED, expected, strict=True):
+        assert await crowd(sampler, others, [length], after=0) == [told]
+    await sampler.close()
+
+
+async def test_the_same_bits_come_from_any_number_of_threads_and_any_path(long: CausalLM) -> None:
+    """Of the second turn, the first is in the cache as it was decoded, or is computed with the prompt."""
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(await alone(long))
+        assert found[0] == found[1]
+        sampler = LocalSampler(long, NO_END, SamplerConfig(slots=2))
+        running = asyncio.gather(*(converse(sampler, length) for length in WATCHED))
+        while not running.done():
+            await asyncio.sleep(0.003)
+            with sampler.updating():  # everything cached is forgotten
+                pass
+        assert await running == found[0]
+        await sampler.close()
+    finally:
+        torch.set_num_threads(before)
 
 
 async def test_a_conversation_continues_from_its_cache(model: CausalLM, sampler: LocalSampler) -> None:

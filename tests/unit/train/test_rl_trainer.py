@@ -4,7 +4,6 @@ import asyncio
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -191,14 +190,14 @@ def test_an_interrupted_run_goes_on_as_it_would_have(tmp_path: Path) -> None:
     def told(rows: list[dict[str, float]]) -> list[tuple[float, ...]]:
         return [(row["step"], row["reward"], row.get("loss", 0.0), row["policy_entropy"]) for row in rows]
 
-    whole = Bandit(tmp_path / "whole", 10).run()
+    whole = told(Bandit(tmp_path / "whole", 10).run())
+    assert told(Bandit(tmp_path / "repeated", 10).run()) == whole
     for cut in (1, 4, 7):
         first = Bandit(tmp_path / str(cut), 10)
         first.stop_after = cut
         with pytest.raises(KeyboardInterrupt):
             first.run()
-        again = told(Bandit(tmp_path / str(cut), 10).run())
-        assert np.array(again) == pytest.approx(np.array(told(whole)), rel=1e-4, abs=1e-6)
+        assert told(Bandit(tmp_path / str(cut), 10).run()) == whole
 
 
 def test_with_staleness_it_learns_too_and_no_token_is_older_than_allowed(tmp_path: Path) -> None:

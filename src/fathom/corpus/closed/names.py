@@ -8,12 +8,16 @@ from math import gcd
 
 from fathom.core.seeds import derive_seed
 
-# Every syllable begins with a consonant and no end can run into an onset, so words fall into syllables in one way only.
+# A syllable begins with one consonant and ends in a vowel or one more, so words fall into syllables in one way only.
+# So many syllables, since two names of a text that begin alike are what a small model mixes up.
 _ONSETS = tuple("bdfghjklmnprstvz")
-_RIMES = tuple(vowel + end for vowel in "aeiou" for end in ("", "l", "n"))
+_RIMES = tuple(vowel + end for vowel in "aeiou" for end in ("", "l", "m", "n", "r", "s"))
 SYLLABLES = tuple(onset + rime for onset in _ONSETS for rime in _RIMES)
 # Two characters sound a syllable: one its onset, one the rest.
-_ONSETS_ZH, _RIMES_ZH = "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽", "阿安昂埃艾恩伊因英奥欧翁乌温文"
+_ONSETS_ZH, _RIMES_ZH = (
+    "巴达法加哈贾卡拉马纳帕拜萨塔瓦泽",
+    "阿尔姆安斯昂埃勒梅恩厄塞伊里米因英西奥洛莫欧翁索乌鲁穆温文苏",
+)
 SYLLABLE_ZH = {
     onset + rime: zh_onset + zh_rime
     for onset, zh_onset in zip(_ONSETS, _ONSETS_ZH, strict=True)

@@ -79,9 +79,8 @@ def _tokens(turn: Turn) -> tuple[Sequence[int], Sequence[int], Sequence[float]]:
     return turn.prompt_ids, turn.token_ids, turn.logprobs
 
 
-def row_of_messages(segment: Segment, renderer: Renderer, *, everything: bool = False) -> Row:
-    """The row of a segment of texts, for supervised training: weight 1 on the trainable turns with the end of turn,
-    or on all tokens with `everything`."""
+def row_of_messages(segment: Segment, renderer: Renderer) -> Row:
+    """The row of a segment of texts, for supervised training: weight 1 on the trainable turns with the end of turn."""
     ids: list[int] = []
     weights: list[float] = []
     turns = [(message, False) for message in segment.start] + [(turn.message, turn.trainable) for turn in segment.turns]
@@ -92,7 +91,7 @@ def row_of_messages(segment: Segment, renderer: Renderer, *, everything: bool = 
         opening = new.index(renderer.end_id) + 1 - written
         mine = [0.0] * opening + [1.0] * written + [0.0] * (len(new) - opening - written)
         ids += new
-        weights += [1.0] * len(new) if everything else mine if trainable else [0.0] * len(new)
+        weights += mine if trainable else [0.0] * len(new)
     return Row(tuple(ids), tuple(weights))
 
 
@@ -100,12 +99,22 @@ def row_of_text(text: str, renderer: Renderer, *, fresh: float = 1.0) -> Row:
     """A document for continual pre-training, closed by an end token. All tokens count, those that the document has not
     had before with weight `fresh`: in a world of invented names nothing foretells them, and trying only adds noise."""
     ids = (*renderer.encode(text), renderer.end_id)
+    return Row(ids, _weights(ids, fresh))
+
+
+def row_of_transcript(segment: Segment, renderer: Renderer, *, fresh: float = 1.0) -> Row:
+    """A whole conversation for continual pre-training, what the tools brought and all; weights as `row_of_text`."""
+    ids = renderer.render(segment.messages, reply=False)
+    return Row(ids, _weights(ids, fresh))
+
+
+def _weights(ids: Sequence[int], fresh: float) -> tuple[float, ...]:
     seen: set[int] = set()
     weights = []
     for token in ids:
         weights.append(1.0 if token in seen else fresh)
         seen.add(token)
-    return Row(ids, tuple(weights))
+    return tuple(weights)
 
 
 def count_tokens(rows: Iterable[Row]) -> int:
