@@ -15,7 +15,7 @@ from fathom.llm.render.formats import FORMATS
 from fathom.llm.render.renderer import Renderer
 from fathom.rollout.group import Group, Rollout
 from fathom.train.data.batches import TokenBatch, packed, padded
-from fathom.train.data.rows import Row, row_of_messages, row_of_transcript, row_of_text
+from fathom.train.data.rows import Row, row_of_messages, row_of_text, row_of_transcript
 from fathom.train.rl.select import SelectConfig, select
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 

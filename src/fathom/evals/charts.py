@@ -48,7 +48,8 @@ def share_chart(rows: Sequence[tuple[float, Sequence[float]]], labels: Sequence[
     rows = rows[:: max(1, len(rows) // 90)]
     inner = WIDTH - _LEFT - _RIGHT
     step = inner / len(rows)
-    parts = [_axes(rows[0][0], rows[-1][0], 0.0, 1.0)]
+    first, last = rows[0][0], rows[-1][0]
+    parts = [_axes(first, last if last > first else first + 1, 0.0, 1.0)]
     for at, (_, counts) in enumerate(rows):
         total = sum(counts) or 1
         base = 0.0

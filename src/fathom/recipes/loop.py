@@ -38,8 +38,8 @@ from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
 from fathom.recipes.attempts import attempts
-from fathom.recipes.branching import branch
 from fathom.recipes.closed import ensure_closed
+from fathom.recipes.loop_branch import branch
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks

@@ -19,7 +19,7 @@ HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-o
 
 
 _CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0)
-_SFT = OptimizerConfig(kind="muon", lr=3e-3, matrix_lr=0.015, weight_decay=0.0)
+_SFT = OptimizerConfig(kind="muon", lr=1e-3, matrix_lr=0.004, weight_decay=0.0)
 
 
 class LoopConfig(Config):

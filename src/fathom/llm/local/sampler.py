@@ -139,16 +139,16 @@ class LocalSampler:
             await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        while self._wait():
-            try:
+        try:
+            while self._wait():
                 with self._weights, torch.inference_mode():
                     began = time.perf_counter()
                     self._admit()
                     self._step()
                     self.busy_seconds += time.perf_counter() - began
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, or would wait for ever
-                self._fail(ModelRequestError(f"sampling failed: {error}"))
-        self._fail(ModelClosedError("the sampler was closed"))
+        finally:  # whatever ended it, whoever waits must hear of it, or would wait for ever
+            self._closed = True
+            self._fail(ModelClosedError("the sampler has ended"))
 
     def _wait(self) -> bool:
         with self._wake:
