@@ -10,6 +10,7 @@ from fathom.evals.protocol import AttemptRecord
 from fathom.evals.report import EvalReport
 from fathom.grading.report import Report
 from fathom.rollout.runner import RunRecord
+from fathom.synth.trajectories.samples import SftSample
 
 PUBLISHED = {
     "trajectory": Trajectory,
@@ -18,6 +19,7 @@ PUBLISHED = {
     "report": Report,
     "attempt": AttemptRecord,
     "eval_report": EvalReport,
+    "sft": SftSample,
 }
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 

@@ -96,17 +96,21 @@ class Loop:
         agent = Apprentice(config, renderer)
         async with agent.chatting() as chat:
             measure = partial(self._measure, chat=chat, world=held_out, tasks=tests)
-            if not config.skip_cpt:
-                self._train("cpt", agent, self._reading(texts, taught, renderer), config.cpt)
+            reading = [] if config.skip_cpt else self._reading(texts, taught, renderer)
+            if reading:
+                self._train("cpt", agent, reading, config.cpt)
                 await measure("cpt")
-            self._train("sft", agent, [row_of_messages(t.segments[0], renderer) for t in taught], config.sft)
+            rows = [row_of_messages(t.segments[0], renderer) for t in taught]
+            self._train("sft", agent, self._replayed(rows, reading), config.sft)
             await measure("sft")
             await self._rl(agent, chat, world, rl_tasks)
             await measure("rl")
             if config.second_turn and (own := await self._own(chat, world, taught_tasks)):
                 agent.restart(None if config.skip_cpt else self.folder / "cpt" / CHECKPOINT)
+                tokens = count_tokens(rows)
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
-                self._train("sft2", agent, rows, self._as_many_tokens(rows, taught, renderer))
+                again = config.sft.model_copy(update={"epochs": config.sft.epochs * tokens / count_tokens(rows)})
+                self._train("sft2", agent, self._replayed(rows, reading), again)
                 await measure("sft2")
         await world.close()
         await held_out.close()
@@ -119,13 +123,18 @@ class Loop:
         transcripts = taught[: self.config.transcripts]
         return rows + [row_of_transcript(t.segments[0], renderer, fresh=fresh) for t in transcripts]
 
-    def _as_many_tokens(
-        self, rows: Sequence[Row], taught: Sequence[Trajectory], renderer: Renderer
-    ) -> SupervisedConfig:
-        """The settings of SFT, going so often through `rows` that as many tokens are seen as in the first turn."""
-        first = count_tokens(row_of_messages(t.segments[0], renderer) for t in taught)
-        epochs = self.config.sft.epochs * first / count_tokens(rows)
-        return self.config.sft.model_copy(update={"epochs": epochs})
+    def _replayed(self, rows: Sequence[Row], reading: Sequence[Row]) -> list[Row]:
+        """The rows of fine-tuning with texts of pre-training among them, as many tokens as `replay` says: without them
+        fine-tuning unlearns to copy."""
+        share = self.config.replay
+        left = count_tokens(rows) * share / (1 - share)
+        replayed = []
+        for row in reading:
+            if left <= 0:
+                break
+            replayed.append(row)
+            left -= len(row.ids)
+        return [*rows, *replayed]
 
     def _world(self, name: str, config: ClosedConfig) -> tuple[SimulatedWorld, KnowledgeBase]:
         self.say(f"{name} world: {config.pages:,} pages, seed {config.seed}")

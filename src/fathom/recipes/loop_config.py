@@ -19,7 +19,7 @@ HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-o
 
 
 _CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0)
-_SFT = OptimizerConfig(kind="muon", lr=1e-3, matrix_lr=0.004, weight_decay=0.0)
+_SFT = OptimizerConfig(kind="muon", lr=2e-3, matrix_lr=0.01, weight_decay=0.0)
 
 
 class LoopConfig(Config):
@@ -29,13 +29,13 @@ class LoopConfig(Config):
     threads: int = Field(default=2, ge=1, description="of torch")
     pages: int = Field(default=20_000, ge=100, description="pages of the world that is trained on")
     held_out_pages: int = Field(default=2_000, ge=100, description="pages of the world of the held-out questions")
-    taught: QuestionConfig = QuestionConfig(shapes={"chain1": 0.85, "chain2": 0.15})
-    asked: QuestionConfig = QuestionConfig(shapes={"chain1": 0.3, "chain2": 0.7})
+    taught: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
+    asked: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
     reading_texts: int = Field(default=12_000, ge=1, description="texts of continual pre-training")
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
-    transcripts: int = Field(default=3_000, ge=0, description="oracle trajectories read whole after the texts")
+    transcripts: int = Field(default=0, ge=0, description="oracle trajectories read whole after the texts")
     oracle_questions: int = Field(default=5_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
@@ -45,7 +45,8 @@ class LoopConfig(Config):
     )
     cpt: SupervisedConfig = SupervisedConfig(optimizer=_CPT, ordered=True)
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
-    sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
+    sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=8192)
+    replay: float = Field(default=0.4, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
     rl: RLConfig = RLConfig()
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
@@ -71,7 +72,6 @@ def nano_short() -> LoopConfig:
         held_out_pages=500,
         taught=QuestionConfig(shapes={"chain1": 1.0}),
         asked=QuestionConfig(shapes={"chain1": 1.0}),
-        transcripts=600,
         reading_texts=1_500,
         oracle_questions=1_200,
         rl_questions=300,
