@@ -11,7 +11,7 @@ import typer
 
 def ask(
     question: Annotated[list[str], typer.Argument(help="The question; - reads it from standard input.")],
-    agent: Annotated[str, typer.Option(help="How to research: guided, react or tongyi.")] = "guided",
+    agent: Annotated[str, typer.Option(help="How to research: guided, react, tongyi or brief.")] = "guided",
     model: Annotated[str, typer.Option(help="embedded, a .gguf file, or MODEL@URL.")] = "",
     world: Annotated[
         str,

@@ -49,7 +49,7 @@ def add(
     licence: Annotated[str, typer.Option(help="Licence of files that state none, best an SPDX id.")] = "",
     link: Annotated[
         bool | None,
-        typer.Option("--link/--no-link", help="Link mentions of titles [where no page has links of its own]."),
+        typer.Option("--link/--no-link", help="Link mentions of titles (where no page has links of its own)."),
     ] = None,
     pages: Annotated[
         int | None, typer.Option("--pages", help="Make it a closed world, an invented encyclopaedia of so many pages.")
@@ -153,7 +153,7 @@ def search(
     query: Annotated[list[str], typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Passages to show.")] = 5,
     mode: Annotated[
-        SearchMode | None, typer.Option(help="How to search [as the corpus is set up; lexical unless it has vectors].")
+        SearchMode | None, typer.Option(help="How to search (as the corpus is set up; lexical unless it has vectors).")
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -179,7 +179,7 @@ def search(
 @app.command("encode")
 def encode(
     name: Name,
-    url: Annotated[str, typer.Option(help="Embeddings server, ending in /v1 [MiniLM on this machine].")] = "",
+    url: Annotated[str, typer.Option(help="Embeddings server, ending in /v1 (MiniLM on this machine).")] = "",
     model: Annotated[str, typer.Option(help="Model of that server.")] = "",
     query_prefix: Annotated[str, typer.Option(help='Put before queries, "query: " for E5.')] = "",
     passage_prefix: Annotated[str, typer.Option(help='Put before passages, "passage: " for E5.')] = "",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="A benchmark (twowiki), or a name for --questions.")],
-    agent: Annotated[str, typer.Option(help="How to research: guided, react or tongyi.")] = "guided",
+    agent: Annotated[str, typer.Option(help="How to research: guided, react, tongyi or brief.")] = "guided",
     model: Annotated[str, typer.Option(help="embedded, a .gguf file, or MODEL@URL.")] = "",
     limit: Annotated[int | None, typer.Option(help="Only the first so many questions.", min=1)] = None,
     rounds: Annotated[int, typer.Option(help="Attempts at each question.", min=1)] = 1,
@@ -23,8 +23,8 @@ def evaluate(
     judge: Annotated[str, typer.Option(help="A model that judges the answers as well, as --model.")] = "",
     workers: Annotated[int, typer.Option(help="Attempts at the same time.", min=1)] = 1,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed attempts again.")] = False,
-    data: Annotated[Path | None, typer.Option(help="Folder of data sets [../shared/data beside the checkout].")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of this evaluation [in the data home].")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of data sets (../shared/data beside the checkout).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of this evaluation (in the data home).")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as in limits.budget.seconds=60.")

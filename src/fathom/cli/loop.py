@@ -10,7 +10,7 @@ def loop(
     recipe: Annotated[str, typer.Option("--recipe", help="nano, or nano-short to see the circle turn.")] = "nano",
     seed: Annotated[int, typer.Option("--seed", help="Of worlds, questions, weights and all that is drawn.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the loop [loops/RECIPE-SEED in the home].")
+        Path | None, typer.Option("--out", help="Folder of the loop; loops/RECIPE-SEED in the home by default.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, as rl.steps=40; may be given several times.")
@@ -24,7 +24,7 @@ def loop(
     """Documents to a better agent and round again; the same command goes on where it was interrupted.
 
     A world of invented pages, questions over it, an oracle's trajectories, continual pre-training, fine-tuning, RL,
-    then fine-tuning on the agent's own trajectories. Needs the extra: pip install 'fathom-research[train]'.
+    then fine-tuning on the agent's own trajectories. Needs the extra `train`.
     """
     from fathom.core.config import Environment, native_default, resolve
     from fathom.core.errors import ConfigError

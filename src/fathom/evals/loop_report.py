@@ -19,7 +19,7 @@ from fathom.evals.charts import Series, graph_chart, line_chart, share_chart
 
 STAGES = ("cpt", "sft", "rl", "sft2")
 _STAGE_NAMES = {"cpt": "CPT", "sft": "SFT", "rl": "RL", "sft2": "second turn: SFT on its own trajectories"}
-_HISTOGRAM = ("0", "to 1/4", "to 1/2", "to 3/4", "below 1", "1")
+_HISTOGRAM = ("0", "below 1/4", "below 1/2", "below 3/4", "below 1", "1")
 _RL_CHARTS = (
     ("reward", "Mean reward", "share of rollouts whose answer is right", 0.0, 1.0),
     ("policy_entropy", "Entropy", "mean of -log p over sampled tokens, nats", 0.0, None),

@@ -1,4 +1,4 @@
-"""The configuration of the loop: worlds, questions, model, how it is trained and measured. `nano` is the one recipe."""
+"""The configuration of the loop: worlds, questions, model, how it is trained and measured; and the recipes."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ _SFT = OptimizerConfig(kind="muon", lr=2e-3, matrix_lr=0.01, weight_decay=0.0)
 
 
 class LoopConfig(Config):
-    """A whole turn of the circle, and the second one. Worlds of different seeds share no names."""
+    """A whole turn of the circle, and the second one. The held-out world shares no name with the one trained on."""
 
     seed: int = Field(default=0, ge=0, description="of worlds, questions, weights and everything drawn")
     threads: int = Field(default=2, ge=1, description="of torch")

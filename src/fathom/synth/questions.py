@@ -178,7 +178,7 @@ def task_of(draft: Draft, base: KnowledgeBase, seed: int) -> Task:
         id=content_hash([base.config.seed, base.config.pages, show(draft.formula), seed])[:16],
         question=question,
         answers=tuple(dict.fromkeys([answer, plain, *others])),
-        support=tuple("closed:" + title.replace(" ", "_") for title in titles),
+        support=tuple(titles),
         lang="en",
         meta={
             "shape": draft.shape,

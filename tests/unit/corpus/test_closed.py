@@ -167,7 +167,7 @@ def test_worlds_of_one_name_seed_and_other_words_share_no_word() -> None:
 def test_words_that_there_are_not_are_refused() -> None:
     config = ClosedConfig(pages=100, first_word=WORDS - knowledge(ClosedConfig(pages=100)).words_used.stop)
     assert knowledge(config).words_used.stop == WORDS
-    with pytest.raises(ConfigError, match="there are 13,881,600"):
+    with pytest.raises(ConfigError, match="there are 110,822,400"):
         knowledge(config.model_copy(update={"first_word": config.first_word + 1}))
     with pytest.raises(ValidationError):
         ClosedConfig(langs=("fr",))  # type: ignore[arg-type]
