@@ -94,10 +94,10 @@ class Learnt:
         lm = LMConfig(vocab_size=600, width=64, layers=2, heads=4, kv_heads=2, mlp_width=96, context=1024)
         self.model = CausalLM(lm).initialise(torch.Generator().manual_seed(4))
         rows = [row_of_messages(t.segments[0], self.renderer) for t in taught]
-        settings = OptimizerConfig(lr=1e-2)
+        settings = OptimizerConfig(lr=5e-3)
         optimizer = make_optimizer(self.model, settings)
         for _ in range(60):
-            update(self.model, optimizer, rows, cross_entropy, settings, 1e-2)
+            update(self.model, optimizer, rows, cross_entropy, settings, 5e-3)
 
     @staticmethod
     async def gathered(coroutines: list) -> list[Trajectory]:  # type: ignore[type-arg]
