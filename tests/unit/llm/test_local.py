@@ -93,7 +93,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module", params=[(4, 88), (2, 88), (4, 45)], ids=["heads", "grouped", "odd"])
+@pytest.fixture(scope="module", params=[(4, 88), (2, 44)], ids=["heads", "grouped"])
 def long(request: pytest.FixtureRequest) -> CausalLM:
     heads, mlp = request.param
     config = LMConfig(vocab_size=331, width=64, layers=2, kv_heads=heads, mlp_width=mlp, context=640, init_std=0.15)
@@ -126,6 +126,11 @@ async def crowd(sampler: LocalSampler, others: int, lengths: Sequence[int], afte
     return told
 
 
+@pytest.fixture(scope="module")
+def expected(long: CausalLM) -> list[Told]:
+    return asyncio.run(alone(long))
+
+
 async def alone(model: CausalLM) -> list[Told]:
     sampler = LocalSampler(model, NO_END, SamplerConfig(slots=1))
     told = [await converse(sampler, length) for length in WATCHED]
@@ -133,39 +138,39 @@ async def alone(model: CausalLM) -> list[Told]:
     return told
 
 
-@pytest.mark.parametrize(("slots", "others"), [(64, 0), (64, 1), (64, 7), (64, 40), (5, 12)])
+@pytest.mark.parametrize(("slots", "others"), [(64, 1), (64, 7), (64, 40), (5, 12)])
 async def test_a_request_gets_the_same_bits_in_any_company(
-    long: CausalLM, threads: None, slots: int, others: int
+    long: CausalLM, expected: list[Told], threads: None, slots: int, others: int
 ) -> None:
-    expected = await alone(long)
     sampler = LocalSampler(long, NO_END, SamplerConfig(slots=slots))
     assert await crowd(sampler, others, WATCHED, after=0) == expected
     late = sampler.decoded_tokens + 4 * others
     assert await crowd(sampler, others, WATCHED, after=late) == expected
-    for length, told in zip(WATCHED, expected, strict=True):
-        assert await crowd(sampler, others, [length], after=0) == [told]
+    assert await crowd(sampler, others, [WATCHED[4]], after=0) == [expected[4]]
     await sampler.close()
 
 
-async def test_the_same_bits_come_from_any_number_of_threads_and_any_path(long: CausalLM) -> None:
-    """Of the second turn, the first is in the cache as it was decoded, or is computed with the prompt."""
-    before = torch.get_num_threads()
-    found = []
-    try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
-            found.append(await alone(long))
-        assert found[0] == found[1]
-        sampler = LocalSampler(long, NO_END, SamplerConfig(slots=2))
-        running = asyncio.gather(*(converse(sampler, length) for length in WATCHED))
-        while not running.done():
-            await asyncio.sleep(0.003)
-            with sampler.updating():  # everything cached is forgotten
-                pass
-        assert await running == found[0]
-        await sampler.close()
-    finally:
-        torch.set_num_threads(before)
+async def test_the_same_bits_come_by_any_path(long: CausalLM, expected: list[Told], threads: None) -> None:
+    """What was sampled is in the cache as it was decoded, or is computed again like a prompt."""
+    assert await alone(long) == expected
+    sampler = LocalSampler(long, NO_END, SamplerConfig(slots=2))
+    running = asyncio.gather(*(converse(sampler, length) for length in WATCHED))
+    while not running.done():
+        await asyncio.sleep(0.02)
+        with sampler.updating():  # everything cached is forgotten
+            pass
+    assert await running == expected
+    await sampler.close()
+
+
+async def test_without_invariance_all_but_the_last_bits_is_the_same(long: CausalLM, expected: list[Told]) -> None:
+    sampler = LocalSampler(long, NO_END, SamplerConfig(slots=5, invariant=False))
+    found = await crowd(sampler, 3, WATCHED, after=0)
+    await sampler.close()
+    for mine, theirs in zip(found, expected, strict=True):
+        for (ids, logprobs), (their_ids, their_logprobs) in zip(mine, theirs, strict=True):
+            assert ids == their_ids
+            assert logprobs == pytest.approx(their_logprobs, abs=1e-4)
 
 
 async def test_a_conversation_continues_from_its_cache(model: CausalLM, sampler: LocalSampler) -> None:

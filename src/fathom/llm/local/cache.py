@@ -4,7 +4,7 @@ Axes: L layers, S slots, K key-value heads, P positions of a slot, C width of a 
 positions each. With the positions of a head side by side attention over the cache takes half the time.
 
 A pass may see more positions than are filled; those are masked, and add zeros. So that nothing else changes with their
-number, it goes in steps (`covering`).
+number, it goes in steps (`covering`) where the cache is to be invariant.
 """
 
 import torch
@@ -28,9 +28,10 @@ def covering(positions: int) -> int:
 
 
 class SlotCache:
-    """Keys and values of `slots` conversations."""
+    """Keys and values of `slots` conversations. Where it is `invariant`, a row sees the same bits in every pass."""
 
-    def __init__(self, config: LMConfig, slots: int) -> None:
+    def __init__(self, config: LMConfig, slots: int, invariant: bool = True) -> None:
+        self.invariant = invariant
         self._shape = (config.layers, slots, config.kv_heads, config.width // config.heads)
         self._context = config.context
         self.positions = 0
@@ -57,7 +58,7 @@ class SlotCache:
     def opened(self, rows: Tensor | slice, positions_B_T: Tensor, seen: int) -> "CachePass":
         """For one pass of the model over these slots: row b writes at `positions_B_T[b]`, none needs more than the
         first `seen` positions."""
-        seen = covering(seen)
+        seen = covering(seen) if self.invariant else seen
         self.make_room(max(int(positions_B_T.max()) + 1, seen))
         return CachePass(self, rows, positions_B_T, seen)
 
@@ -67,6 +68,7 @@ class CachePass:
 
     def __init__(self, cache: SlotCache, rows: Tensor | slice, positions_B_T: Tensor, seen: int) -> None:
         self._cache, self._rows, self._seen = cache, rows, seen
+        self.query_rows = 4 if cache.invariant else 1
         count = positions_B_T.shape[0]
         at = torch.arange(count) if isinstance(rows, slice) else rows
         self._at_B_1, self._positions_B_T = at[:, None], positions_B_T

@@ -37,7 +37,11 @@ class LMConfig(Config):
 
 
 class LayerCache(Protocol):
-    """Keys and values of earlier positions. `extend` takes those of the new ones and gives all to attend to."""
+    """Keys and values of earlier positions. `extend` takes those of the new ones and gives all to attend to. The
+    queries of a single position are repeated to a multiple of `query_rows`: with fewer than four rows another kernel
+    works, which is faster but rounds otherwise."""
+
+    query_rows: int
 
     def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]: ...
 
@@ -64,11 +68,10 @@ class Attention(nn.Module):
         q, k = _rotate(q, *rotary), _rotate(k, *rotary)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
-        if T == 1 and mask is not None:
-            # The query heads of a group read the same keys: as rows of one product the keys need not be repeated. The
-            # queries are, up to a multiple of four: with fewer rows another kernel works, which rounds otherwise.
+        if T == 1 and cache is not None:
+            # The query heads of a group read the same keys: as rows of one product the keys need not be repeated.
             q = q.view(B, self.kv_heads, -1, self.head_width)
-            rows = q.repeat(1, 1, 4 // math.gcd(q.shape[2], 4), 1)
+            rows = q.repeat(1, 1, cache.query_rows // math.gcd(q.shape[2], cache.query_rows), 1)
             y = functional.scaled_dot_product_attention(rows, k, v, mask)[:, :, : q.shape[2]]
         else:
             grouped = self.kv_heads != self.heads
