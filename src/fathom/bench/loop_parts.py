@@ -16,7 +16,7 @@ from fathom.core.trajectory import Trajectory
 from fathom.corpus.closed.knowledge import ClosedConfig, knowledge
 from fathom.grading.exact import ExactGrader
 from fathom.llm.local.chat import LocalChat
-from fathom.llm.local.lm import CausalLM, LMConfig
+from fathom.llm.local.lm import CausalLM
 from fathom.llm.local.load import fresh_model, load_model, load_renderer
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
 from fathom.llm.protocol import Sampling
@@ -24,6 +24,7 @@ from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
+from fathom.recipes.loop_config import nano
 from fathom.recipes.synthesis import make_questions
 from fathom.rollout.scheduler import RolloutConfig, RolloutScheduler
 from fathom.synth.pipeline import PipelineConfig
@@ -63,7 +64,7 @@ class Parts:
         unique = [base.text(answers(parse(t.meta["formula"]), base)[0]) == t.answers[0] for t in tasks]
         single = [len(answers(parse(t.meta["formula"]), base)) == 1 for t in tasks]
         trajectories = asyncio.run(_oracle(tasks, world))
-        tokenizer = train_tokenizer(m.content for t in trajectories for m in t.segments[0].messages)
+        tokenizer = train_tokenizer((m.content for t in trajectories for m in t.segments[0].messages), nano().tokenizer)
         renderer = Renderer(tokenizer, NANO)
         rows = tuple(row_of_messages(t.segments[0], renderer) for t in trajectories)
         figures: dict[str, Figure] = {
@@ -73,9 +74,8 @@ class Parts:
         return cls(tasks, world, trajectories, tokenizer, renderer, rows), figures
 
     def model(self) -> CausalLM:
-        """The nano model with random weights, the same every time."""
-        config = LMConfig(vocab_size=self.tokenizer.get_vocab_size())
-        return fresh_model(config, 0)
+        """The nano recipe's model with random weights, the same every time."""
+        return fresh_model(nano().model.model_copy(update={"vocab_size": self.tokenizer.get_vocab_size()}), 0)
 
     def batch(self, number: int, size: int) -> list[Row]:
         """The rows of one training step."""

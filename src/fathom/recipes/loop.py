@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from fathom.llm.local.chat import LocalChat
 from fathom.llm.local.http import serving
 from fathom.llm.local.load import fresh_model, load_model, load_tokenizer, use_threads
 from fathom.llm.local.sampler import LocalSampler
-from fathom.llm.protocol import Sampling
+from fathom.llm.protocol import Sampling, TokenModel
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
@@ -278,17 +278,15 @@ class Apprentice:
     @asynccontextmanager
     async def chatting(self) -> AsyncIterator[LocalChat]:
         """The model as a chat model: in this process, or through HTTP as a server elsewhere would be."""
-        if self.config.transport == "in_process":
-            chat = LocalChat(self.sampler, self.renderer, "nano")
-            yield chat
-            await chat.close()
-            return
-        async with serving(self.sampler, end_id=self.renderer.end_id, name="nano") as url:
-            endpoint = TokenEndpointConfig(base_url=url, connections=self.config.sampler.slots)
-            chat = LocalChat(HttpTokenModel(endpoint), self.renderer, "nano")
-            yield chat
-            await chat.close()
-        await self.sampler.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.sampler.close)
+            model: TokenModel = self.sampler
+            if self.config.transport == "http":
+                service = serving(self.sampler, end_id=self.renderer.end_id, name="nano")
+                url = await stack.enter_async_context(service)
+                model = HttpTokenModel(TokenEndpointConfig(base_url=url, connections=self.config.sampler.slots))
+                stack.push_async_callback(model.close)
+            yield LocalChat(model, self.renderer, "nano")
 
 
 def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:

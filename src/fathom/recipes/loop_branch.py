@@ -12,17 +12,18 @@ _LATER = {"threads", "rl", "rollout", "pool", "sampler", "tool_slots", "transpor
 _LATER |= {"second_turn", "second_questions", "second_tries", "rl_questions"}
 _STAGES = ("tokenizer", "cpt", "sft")
 _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracle.jsonl")
-_HELD_OUT = ("cpt", "sft")
+_LAST = "held_out/sft.json"  # copied last: where it is, the rest is
+_HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _LAST)
 
 
 def branch(source: Path, config: LoopConfig, folder: Path) -> None:
-    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there.
+    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there. Cut short, it begins anew.
 
     Raises `ConfigError` where `source` has no fine-tuned model or came about by other settings.
     """
-    if (folder / "sft").exists():
+    if (folder / _LAST).exists():
         return
-    if not (source / "held_out" / "sft.json").exists():
+    if not (source / _LAST).exists():
         raise ConfigError(f"{source} holds no loop that got through SFT")
     theirs = json.loads((source / "loop.json").read_bytes())["config"]
     ours = config.model_dump(mode="json")
@@ -30,9 +31,9 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
         raise ConfigError(f"{source} has other settings of {', '.join(other)}", hint="branch with the same ones")
     for name in _STAGES:
         if (source / name).exists():
-            shutil.copytree(source / name, folder / name)
-    measured = [f"held_out/{stage}{end}" for stage in _HELD_OUT for end in (".json", ".trajectories.jsonl")]
-    for name in (*_FILES, *measured, *(str(path.relative_to(source)) for path in source.glob("funnels/*.json"))):
+            shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+    funnels = (str(path.relative_to(source)) for path in source.glob("funnels/*.json"))
+    for name in (*_FILES, *funnels, *_HELD_OUT):
         if (source / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, folder / name)

@@ -77,12 +77,12 @@ async def make_trajectories(
 
 async def _see_support(task: Task, world: SimulatedWorld, corpus: str) -> None:
     """Refuse tasks of another corpus, at which every attempt would fail."""
-    for url in task.support:
+    for title in task.support:
         try:
-            await world.open(url)
+            await world.open(title)
         except PageNotFoundError:
             raise ConfigError(
-                f"the questions are of another corpus: {corpus} has no page {url}",
+                f"the questions are of another corpus: {corpus} has no page {title}",
                 hint="name the corpus they were made from",
             ) from None
 

@@ -5,7 +5,7 @@ unseen name in about a third of the tokens AdamW needs. The orthogonal factor is
 
 Reference: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks" (coefficients, Nesterov form).
 Differs from torch.optim.Muon: single precision, for CPUs without bfloat16, and one batched product for all matrices of
-a shape, which together are some three times as fast here.
+a shape. Training the nano model runs at 0.8 to 0.9 of AdamW's speed with it, with torch's at 0.2 to 0.25.
 """
 
 from collections import defaultdict
@@ -38,13 +38,9 @@ class Muon(torch.optim.Optimizer):
     """Muon over matrices. A step is `lr` times the orthogonal factor, for tall matrices times sqrt(rows / columns)."""
 
     def __init__(
-        self,
-        matrices: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float,
-        momentum: float = 0.95,
-        weight_decay: float = 0.0,
+        self, matrices: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, momentum: float = 0.95
     ) -> None:
-        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        super().__init__(matrices, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]

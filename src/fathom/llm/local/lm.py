@@ -19,7 +19,7 @@ from fathom.core.config import Config
 
 
 class LMConfig(Config):
-    """The shape of a model. The defaults are the nano model: 1.2 M parameters with a vocabulary of 2,048."""
+    """The shape of a model. With the defaults it has 1.2 M parameters; recipes choose their own."""
 
     vocab_size: int = Field(default=2048, ge=8, description="token ids")
     width: int = Field(default=128, ge=8, description="size of the residual stream")

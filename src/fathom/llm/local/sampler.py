@@ -96,8 +96,6 @@ class LocalSampler:
             raise ContextOverflowError(
                 f"the prompt has {len(prompt_ids)} tokens, the context {self.model.config.context}"
             )
-        if self._closed:
-            raise ModelClosedError("the sampler is closed")
         if not prompt_ids:
             raise ModelRequestError("the prompt is empty")
         # One bad id would fail the batch, and with it everybody who is in it.
@@ -116,6 +114,8 @@ class LocalSampler:
             uniform=np.random.default_rng(seed).random(most),
         )
         with self._wake:
+            if self._closed:
+                raise ModelClosedError("the sampler is closed")
             self._waiting.append(request)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="sampler", daemon=True)
@@ -150,7 +150,8 @@ class LocalSampler:
                     self._step()
                     self.busy_seconds += time.perf_counter() - began
         finally:  # whatever ended it, whoever waits must hear of it, or would wait for ever
-            self._closed = True
+            with self._wake:
+                self._closed = True
             self._fail(ModelClosedError("the sampler has ended"))
 
     def _wait(self) -> bool:
