@@ -48,15 +48,18 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     figures["sft_tokens_per_second"] = round(statistics.median(own))
     figures["trl_sft_tokens_per_second"] = round(statistics.median(rival))
     figures["sft_ratio"] = round(statistics.median(a / b for a, b in zip(own, rival, strict=True)), 2)
-    own, rival = [], []
+    own, free, rival = [], [], []
     batch, new = (16, 16) if options.quick else (64, 64)
     for number in range(rounds):
         options.progress(f"sampling, round {number + 1} of {rounds}")
-        own.append(asyncio.run(own_generate(parts, batch, new)))
+        own.append(asyncio.run(own_generate(parts, batch, new, invariant=True)))
+        free.append(asyncio.run(own_generate(parts, batch, new, invariant=False)))
         rival.append(hf_generate(parts, batch, new, options.scratch / "hf"))
     figures["sampler_tokens_per_second"] = round(statistics.median(own))
     figures["hf_generate_tokens_per_second"] = round(statistics.median(rival))
     figures["sampler_ratio"] = round(statistics.median(a / b for a, b in zip(own, rival, strict=True)), 2)
+    # Without the same bits in any company, which the rival does not give either.
+    figures["sampler_free_ratio"] = round(statistics.median(a / b for a, b in zip(free, rival, strict=True)), 2)
     options.progress("one RL step")
     began = time.perf_counter()
     figures |= asyncio.run(rl_step(parts, _checkpoint(options.home), 4 if options.quick else 16))

@@ -108,6 +108,7 @@ def trl_sft(parts: Parts, size: int, steps: int, folder: Path) -> float:
     hf, trl, datasets = (importlib.import_module(name) for name in ("transformers", "trl", "datasets"))
     save_model(parts.model(), parts.tokenizer, folder / "model")
     rows = [row for step in range(steps + 1) for row in parts.batch(step, size)]
+    # A column of this name is TRL's mask of the loss, whatever its settings.
     data = datasets.Dataset.from_list(
         [{"input_ids": list(r.ids), "assistant_masks": [int(w) for w in r.weights]} for r in rows]
     )
@@ -122,7 +123,6 @@ def trl_sft(parts: Parts, size: int, steps: int, folder: Path) -> float:
         per_device_train_batch_size=size,
         max_steps=steps + 1,
         max_length=None,
-        assistant_only_loss=True,
         optim="adamw_torch_fused",
         gradient_checkpointing=False,
         use_cpu=True,
@@ -152,9 +152,9 @@ def _prompts(parts: Parts, batch: int) -> list[list[int]]:
     return [ids[n * _PROMPT_TOKENS : (n + 1) * _PROMPT_TOKENS] for n in range(batch)]
 
 
-async def own_generate(parts: Parts, batch: int, new: int) -> float:
+async def own_generate(parts: Parts, batch: int, new: int, *, invariant: bool) -> float:
     """New tokens a second of our sampler, prefill counted in. No id ends a turn, so all have the same length."""
-    sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=batch))
+    sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=batch, invariant=invariant))
     await sampler.sample([1, 2, 3], Sampling(max_tokens=2, seed=0))
     began = time.perf_counter()
     sampling = [Sampling(max_tokens=new, seed=n) for n in range(batch)]
