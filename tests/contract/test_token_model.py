@@ -10,6 +10,7 @@ import torch
 
 from fathom.core.errors import ContextOverflowError, ModelClosedError, ModelRequestError
 from fathom.llm.local.http import serving
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
 from fathom.llm.protocol import Sampling, TokenModel, TokenTrace
@@ -27,7 +28,7 @@ SETTINGS = [
 
 def tiny_model() -> CausalLM:
     config = LMConfig(vocab_size=VOCABULARY, width=32, layers=2, heads=4, kv_heads=2, mlp_width=48, context=CONTEXT)
-    return CausalLM(config).initialise(torch.Generator().manual_seed(3))
+    return initialise(CausalLM(config), torch.Generator().manual_seed(3))
 
 
 @dataclass

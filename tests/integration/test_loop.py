@@ -38,13 +38,14 @@ SETTINGS = (
     "rollout.group=2",
     "sampler.max_tokens=24",
     "sampler.slots=8",
+    "second_turn=true",
     "second_questions=20",
 )
 TINY: LoopConfig = resolve(nano_short(), overrides=SETTINGS)
 # What a stage has written when the process is killed in its middle.
 CUTS = {
     "questions": ("questions/sft.jsonl", 1),
-    "trajectories": ("trajectories/oracle.jsonl", 1),
+    "trajectories": ("trajectories/oracle.attempts.jsonl", 10),
     "cpt": ("cpt/metrics.jsonl", 6),
     "sft": ("sft/metrics.jsonl", 6),
     "rl": ("rl/metrics.jsonl", 3),

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
 from fathom.corpus.closed.knowledge import ClosedConfig, knowledge
 from fathom.llm.local.chat import LocalChat
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
 from fathom.llm.protocol import Sampling, TokenTrace
@@ -30,14 +32,25 @@ from fathom.train.rl.loss import SurrogateConfig, surrogate
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 from fathom.world.simulated import SimulatedWorld
 
+Start = Literal["normal", "recall"]
 LENGTHS = (1, 2, 7, 19, 40, 63)
 NEW = 24
 
 
-def peaked(kv_heads: int, vocab_size: int) -> CausalLM:
+def peaked(kv_heads: int, vocab_size: int, start: Start = "normal") -> CausalLM:
     """A model with distributions as peaked as a trained one's, so that no two tokens tie."""
-    config = LMConfig(vocab_size=vocab_size, width=48, layers=3, heads=4, kv_heads=kv_heads, mlp_width=64, context=128)
-    model = CausalLM(config).initialise(torch.Generator().manual_seed(5))
+    config = LMConfig(
+        vocab_size=vocab_size,
+        width=48,
+        layers=3,
+        heads=4,
+        kv_heads=kv_heads,
+        mlp_width=64,
+        context=128,
+        start=start,
+        attention_bias=start == "recall",
+    )
+    model = initialise(CausalLM(config), torch.Generator().manual_seed(5))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
@@ -53,12 +66,12 @@ async def sampled(model: CausalLM, end_id: int, prompts: list[list[int]]) -> lis
     return traces
 
 
-@pytest.mark.parametrize("kv_heads", [4, 2])
-def test_greedy_equals_transformers_generate(kv_heads: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kv_heads", "start"), [(4, "normal"), (2, "normal"), (4, "recall"), (2, "recall")])
+def test_greedy_equals_transformers_generate(kv_heads: int, start: Start, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     tokenizer = train_tokenizer(["Velor Works"], TokenizerConfig(vocab_size=320))
-    model = peaked(kv_heads, tokenizer.get_vocab_size())
-    save_model(model, tokenizer, tmp_path)
+    model = peaked(kv_heads, tokenizer.get_vocab_size(), start)
+    save_model(model, Renderer(tokenizer, NANO), tmp_path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
     generator = torch.Generator().manual_seed(1)
     prompts = [torch.randint(5, model.config.vocab_size, (length,), generator=generator).tolist() for length in LENGTHS]
@@ -92,7 +105,7 @@ class Learnt:
         self.tokenizer: Tokenizer = train_tokenizer(said, TokenizerConfig(vocab_size=600))
         self.renderer = Renderer(self.tokenizer, NANO)
         lm = LMConfig(vocab_size=600, width=64, layers=2, heads=4, kv_heads=2, mlp_width=96, context=1024)
-        self.model = CausalLM(lm).initialise(torch.Generator().manual_seed(4))
+        self.model = initialise(CausalLM(lm), torch.Generator().manual_seed(4))
         rows = [row_of_messages(t.segments[0], self.renderer) for t in taught]
         settings = OptimizerConfig(lr=5e-3)
         optimizer = make_optimizer(self.model, settings)

@@ -106,8 +106,9 @@ class _Runner:
     async def turn(self) -> None:
         """One reply of the model and the observations of its calls."""
         state = self.state
+        sticky = f"{state.task.id}:{self.a.seed}"  # other attempts at the task are other conversations
         completion = await self.a.model.complete(
-            state.segment.messages, state.segment.tools, self.sampling(), sticky=state.task.id
+            state.segment.messages, state.segment.tools, self.sampling(), sticky=sticky
         )
         reply = self.a.policy.read(completion, state)
         message = self.a.policy.record(completion, reply)

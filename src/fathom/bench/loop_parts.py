@@ -106,7 +106,7 @@ def trl_sft(parts: Parts, size: int, steps: int, folder: Path) -> float:
     """The same with TRL's SFTTrainer: the same rows in the same order, loss on the same tokens, fused AdamW."""
     # Not imported by name: type checkers need not find what only this bench uses.
     hf, trl, datasets = (importlib.import_module(name) for name in ("transformers", "trl", "datasets"))
-    save_model(parts.model(), parts.tokenizer, folder / "model")
+    save_model(parts.model(), parts.renderer, folder / "model")
     rows = [row for step in range(steps + 1) for row in parts.batch(step, size)]
     # A column of this name is TRL's mask of the loss, whatever its settings.
     data = datasets.Dataset.from_list(
@@ -169,7 +169,7 @@ async def own_generate(parts: Parts, batch: int, new: int, *, invariant: bool) -
 def hf_generate(parts: Parts, batch: int, new: int, folder: Path) -> float:
     """The same with transformers' generate: sampling at temperature 1, no top-k."""
     torch, hf = importlib.import_module("torch"), importlib.import_module("transformers")
-    save_model(parts.model(), parts.tokenizer, folder)
+    save_model(parts.model(), parts.renderer, folder)
     model = hf.AutoModelForCausalLM.from_pretrained(folder)
     ids = torch.tensor(_prompts(parts, batch))
     settings = {"do_sample": True, "top_k": 0, "temperature": 1.0, "eos_token_id": None, "pad_token_id": 0}

@@ -88,6 +88,10 @@ class GraderFault(FathomError):
     """The judge could not be asked, or its reply could not be read. Counted in every report, never dropped."""
 
 
+class TrainingFault(FathomError):
+    """Training cannot go on: it diverged, or the rollouts it needs keep failing. The last checkpoint stands."""
+
+
 class RunError(FathomError):
     """A run cannot be found, is held by another process, or its record is not what the request needs."""
 

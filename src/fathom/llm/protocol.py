@@ -26,15 +26,15 @@ class Sampling(Frozen):
     presence_penalty: float | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     stop: tuple[str, ...] = ()
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=0)
     json_schema: dict[str, Any] | None = None
     enable_thinking: bool | None = None
 
 
 class TokenTrace(Frozen):
     """One call of a token model: the prompt it was given, the ids it sampled (with the end-of-turn id where it sampled
-    one), their log-probabilities (nats) under the sampling distribution, the number of weight updates of the weights
-    that sampled them."""
+    one), their log-probabilities (nats) under the sampling distribution, the number of weight updates before the
+    first of them was sampled."""
 
     prompt_ids: tuple[int, ...]
     ids_T: tuple[int, ...]

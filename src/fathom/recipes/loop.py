@@ -18,7 +18,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError
+from fathom.core.errors import ConfigError, TrainingFault
 from fathom.core.jsonl import append, read_records
 from fathom.core.model import canonical_json, content_hash
 from fathom.core.provenance import code_version, versions
@@ -41,7 +41,7 @@ from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.loop_branch import branch
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
-from fathom.recipes.research import research_config
+from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
 from fathom.rollout.group import Group
 from fathom.rollout.pool import TaskPool
@@ -84,7 +84,7 @@ class Loop:
     async def run(self) -> dict[str, float]:
         """Turn the circle. Gives the held-out accuracy after each stage."""
         config = self.config
-        world, base = self._world("train", ClosedConfig(pages=config.pages, seed=config.seed))
+        world, base = self._world("train", trained_world(config))
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
@@ -105,7 +105,7 @@ class Loop:
             await measure("sft")
             await self._rl(agent, chat, world, rl_tasks)
             await measure("rl")
-            if config.second_turn and (own := await self._own(chat, world, taught_tasks)):
+            if config.second_turn and (own := await self._own(chat, world, base)):
                 agent.restart(None if config.skip_cpt else self.folder / "cpt" / CHECKPOINT)
                 tokens = count_tokens(rows)
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
@@ -129,7 +129,7 @@ class Loop:
         share = self.config.replay
         left = count_tokens(rows) * share / (1 - share)
         replayed = []
-        for row in reading:
+        for row in reversed(reading):  # the longer ones
             if left <= 0:
                 break
             replayed.append(row)
@@ -160,21 +160,25 @@ class Loop:
         path = self.folder / "trajectories" / "oracle.jsonl"
         if not path.exists():
             attempt = attempts(OracleChat, world)
-            sampled = await rejection_sample(tasks, attempt, self.grader, default_filters(), seed=self.config.seed)
+            sampled = await rejection_sample(
+                tasks, attempt, self.grader, default_filters(), seed=self.config.seed, record=_record(path)
+            )
             self._save_trajectories("oracle", path, sampled)
         return tuple(read_records(path, Trajectory))
 
-    async def _own(self, chat: LocalChat, world: World, tasks: Sequence[Task]) -> tuple[Trajectory, ...]:
+    async def _own(self, chat: LocalChat, world: World, base: KnowledgeBase) -> tuple[Trajectory, ...]:
+        """What the improved agent did where it was right, on new questions of the kind that RL asked."""
         path = self.folder / "trajectories" / "own.jsonl"
         if not path.exists():
             sampled = await rejection_sample(
-                tasks[: self.config.second_questions],
-                attempts(lambda task, seed: chat, world, tool_slots=self.config.tool_slots),
+                self._questions("second", base, self.config.asked, self.config.second_questions),
+                attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=self.config.tool_slots),
                 self.grader,
                 default_filters(),
                 tries=self.config.second_tries,
                 seed=derive_seed(self.config.seed, "own"),
                 workers=self.config.sampler.slots,
+                record=_record(path),
             )
             self._save_trajectories("own", path, sampled)
         own = tuple(read_records(path, Trajectory))
@@ -187,6 +191,7 @@ class Loop:
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = (canonical_json(attempted.trajectory) + "\n" for attempted in sampled.kept)
         write_durably(path, "".join(lines).encode())
+        _record(path).unlink(missing_ok=True)
         self.say(f"{name}: {len(sampled.kept):,} trajectories kept")
 
     def _save_funnel(self, name: str, funnel: Sequence[FunnelRow]) -> None:
@@ -212,12 +217,12 @@ class Loop:
                 self.say(f"{stage}: step {step + 1} of {steps}, loss {metrics['loss']:.3f}, {spent:.0f} s")
 
         with agent.sampler.updating():
-            train_supervised(agent.model, agent.renderer.tokenizer, rows, config, self.folder / stage, on_step=on_step)
+            train_supervised(agent.model, agent.renderer, rows, config, self.folder / stage, on_step=on_step)
 
     async def _rl(self, agent: "Apprentice", chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         config = self.config
         rollout = config.rollout.model_copy(update={"end_id": agent.renderer.end_id})
-        attempt = attempts(lambda task, seed: chat, world, tool_slots=config.tool_slots)
+        attempt = attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=config.tool_slots)
         began = time.perf_counter()
 
         def on_step(step: int, metrics: dict[str, Any], groups: list[Group]) -> None:
@@ -228,7 +233,7 @@ class Loop:
 
         await train_rl(
             RLTrainer(agent.model, config.rl, agent.sampler),
-            agent.renderer.tokenizer,
+            agent.renderer,
             TaskPool(tasks, config.pool, derive_seed(config.seed, "pool")),
             lambda take: RolloutScheduler(take, attempt, self._reward, rollout, derive_seed(config.seed, "rl")),
             self.folder / "rl",
@@ -239,15 +244,23 @@ class Loop:
         grade = await self.grader.grade(task, trajectory)
         return None if grade.label == "failed" else float(grade.label == "correct")
 
+    def _agent(self, temperature: float) -> ResearchConfig:
+        """The agent `brief` at that temperature: 1 where it learns, 0 where it is examined."""
+        agent = research_config("brief")
+        sampling = Sampling(temperature=temperature, top_p=1, max_tokens=self.config.sampler.max_tokens)
+        return agent.model_copy(update={"limits": agent.limits.model_copy(update={"sampling": sampling})})
+
     async def _measure(self, stage: str, chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         """Held-out accuracy of the greedy policy; kept with the answers, and done once."""
         path = self.folder / "held_out" / f"{stage}.json"
         if not path.exists():
-            agent = research_config("brief")
-            greedy = Sampling(temperature=0, top_p=1, max_tokens=self.config.sampler.max_tokens)
-            agent = agent.model_copy(update={"limits": agent.limits.model_copy(update={"sampling": greedy})})
-            attempt = attempts(lambda task, seed: chat, world, agent, tool_slots=self.config.tool_slots)
+            attempt = attempts(lambda task, seed: chat, world, self._agent(0.0), tool_slots=self.config.tool_slots)
             trajectories = await asyncio.gather(*(attempt(task, 0) for task in tasks))
+            if failures := [each.failure for each in trajectories if each.failure is not None]:
+                raise TrainingFault(
+                    f"{len(failures)} of {len(tasks)} held-out attempts failed: {failures[0].message}",
+                    hint="run the same command again",
+                )
             grades = [await self.grader.grade(task, each) for task, each in zip(tasks, trajectories, strict=True)]
             samples = path.with_suffix(".trajectories.jsonl")
             samples.parent.mkdir(parents=True, exist_ok=True)
@@ -289,14 +302,25 @@ class Apprentice:
             yield LocalChat(model, self.renderer, "nano")
 
 
+def trained_world(config: LoopConfig) -> ClosedConfig:
+    """The world that is trained on."""
+    return ClosedConfig(pages=config.pages, seed=config.seed, given_names=config.given_names)
+
+
 def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:
     """A world of other entities with other facts, whose names share no word with those of the world trained on."""
     return ClosedConfig(
         pages=config.held_out_pages,
         seed=config.seed + HELD_OUT_SEED,
         name_seed=config.seed,
+        given_names=config.given_names,
         first_word=trained.words_used.stop,
     )
+
+
+def _record(path: Path) -> Path:
+    """Where attempts stand until all for the file of trajectories are done."""
+    return path.with_suffix(".attempts.jsonl")
 
 
 def _claim(folder: Path, config: LoopConfig) -> None:

@@ -1,8 +1,8 @@
 """The configuration of the loop: worlds, questions, model, how it is trained and measured; and the recipes."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fathom.core.config import Config
 from fathom.llm.local.lm import LMConfig
@@ -18,8 +18,7 @@ from fathom.train.tokenizer import PAIRS, WIRE_PIECES, TokenizerConfig
 HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-out questions
 
 
-_CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0)
-_SFT = OptimizerConfig(kind="muon", lr=2e-3, matrix_lr=0.01, weight_decay=0.0)
+_OPTIMIZER = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0)
 
 
 class LoopConfig(Config):
@@ -29,25 +28,39 @@ class LoopConfig(Config):
     threads: int = Field(default=2, ge=1, description="of torch")
     pages: int = Field(default=20_000, ge=100, description="pages of the world that is trained on")
     held_out_pages: int = Field(default=2_000, ge=100, description="pages of the world of the held-out questions")
-    taught: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
-    asked: QuestionConfig = QuestionConfig(shapes={"chain1": 0.8, "chain2": 0.2})
-    reading_texts: int = Field(default=12_000, ge=1, description="texts of continual pre-training")
+    given_names: bool = Field(default=False, description="persons have a given name besides their own")
+    taught: QuestionConfig = Field(
+        default=QuestionConfig(shapes={"chain1": 0.99, "chain2": 0.01}), description="questions of SFT: how to research"
+    )
+    asked: QuestionConfig = Field(
+        default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
+        description="questions of RL and of the examination: harder ones, of which SFT has shown few",
+    )
+    reading_texts: int = Field(default=6_000, ge=1, description="texts of continual pre-training")
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
     transcripts: int = Field(default=0, ge=0, description="oracle trajectories read whole after the texts")
-    oracle_questions: int = Field(default=5_000, ge=1, description="questions whose oracle trajectories train SFT")
+    oracle_questions: int = Field(default=9_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
     tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=2048, pieces=WIRE_PIECES + PAIRS)
     model: LMConfig = LMConfig(
-        vocab_size=2048, width=160, layers=3, heads=5, kv_heads=5, mlp_width=432, rope_theta=500.0, init_std=0.04
+        vocab_size=2048,
+        width=160,
+        layers=3,
+        heads=5,
+        kv_heads=5,
+        mlp_width=432,
+        init_std=0.04,
+        attention_bias=True,
+        start="recall",
     )
-    cpt: SupervisedConfig = SupervisedConfig(optimizer=_CPT, ordered=True)
+    cpt: SupervisedConfig = SupervisedConfig(optimizer=_OPTIMIZER, ordered=True)
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
-    sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=8192)
-    replay: float = Field(default=0.4, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
-    rl: RLConfig = RLConfig()
+    sft: SupervisedConfig = SupervisedConfig(optimizer=_OPTIMIZER, tokens_per_step=4096)
+    replay: float = Field(default=0.3, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
+    rl: RLConfig = RLConfig(stop_reward=0.95)
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)
@@ -56,8 +69,21 @@ class LoopConfig(Config):
         default="in_process", description="how agents reach the model; http as if it were served elsewhere"
     )
     second_turn: bool = Field(default=True, description="train the next SFT on the improved agent's own trajectories")
-    second_questions: int = Field(default=2_000, ge=1, description="questions of SFT that the agent tries itself")
+    second_questions: int = Field(
+        default=3_000, ge=1, description="questions as in RL that the improved agent tries for the next SFT"
+    )
     second_tries: int = Field(default=1, ge=1, description="attempts at each of them")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.cpt.seed or self.sft.seed or self.rollout.end_id is not None:
+            raise ValueError("cpt.seed, sft.seed and rollout.end_id follow from seed and tokenizer: leave them out")
+        if self.tokenizer.vocab_size > self.model.vocab_size:
+            raise ValueError(
+                f"the tokenizer's {self.tokenizer.vocab_size} ids do not fit the model's {self.model.vocab_size}: "
+                "set model.vocab_size too"
+            )
+        return self
 
 
 def nano() -> LoopConfig:
@@ -66,18 +92,20 @@ def nano() -> LoopConfig:
 
 
 def nano_short() -> LoopConfig:
-    """The same circle made short, to see that it turns: minutes, and one hop only."""
+    """The same circle made short, to see in minutes that it turns: one hop only, and no second turn."""
     return LoopConfig(
         pages=2_000,
         held_out_pages=500,
         taught=QuestionConfig(shapes={"chain1": 1.0}),
         asked=QuestionConfig(shapes={"chain1": 1.0}),
-        reading_texts=1_500,
-        oracle_questions=1_200,
+        reading_texts=1_000,
+        oracle_questions=2_400,
+        replay=0.15,
         rl_questions=300,
-        held_out_questions=40,
+        held_out_questions=60,
         rl=RLConfig(steps=6, checkpoint_steps=3),
         rollout=RolloutConfig(batch=8, group=8),
+        second_turn=False,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError, InputError, PageNotFoundError
 from fathom.core.jsonl import read_records
-from fathom.core.model import canonical_json
+from fathom.core.model import canonical_json, content_hash
 from fathom.core.task import Task
 from fathom.core.texts import write_durably
 from fathom.core.trajectory import Trajectory
@@ -54,24 +54,31 @@ async def make_trajectories(
     corpus: str, tasks: Sequence[Task], model: str, out: Path, *, tries: int, seed: int
 ) -> Sampled:
     """Attempts of the `brief` agent at the tasks in the corpus; those that pass all filters go to `out`. `model` is
-    "oracle" or a model's spec. Raises `ConfigError` for tasks that the corpus or the oracle cannot serve."""
+    "oracle" or a model's spec. Until all are done, finished ones stand beside `out`, and the same call goes on from
+    them. Raises `ConfigError` for tasks that the corpus or the oracle cannot serve."""
     if not tasks:
         raise ConfigError("there is no question to attempt")
     if model == "oracle" and not all("plan" in task.meta for task in tasks):
         raise ConfigError("the oracle answers only questions that fathom synth questions has made")
     environment = Environment.read()
-    world = SimulatedWorld(open_corpus(corpus, environment.home))
+    snapshot = open_corpus(corpus, environment.home)
+    world = SimulatedWorld(snapshot)
     chat = None if model == "oracle" else open_model(model, environment)
     attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world)
+    digest = content_hash([snapshot.hash, model, [task.id for task in tasks], tries, seed])
+    record = out.with_name(f"{out.stem}.{digest[:12]}.attempts.jsonl")
     try:
         await _see_support(tasks[0], world, corpus)
-        sampled = await rejection_sample(tasks, attempt, ExactGrader(), default_filters(), tries=tries, seed=seed)
+        sampled = await rejection_sample(
+            tasks, attempt, ExactGrader(), default_filters(), tries=tries, seed=seed, record=record
+        )
     finally:
         await world.close()
         if chat is not None:
             await chat.close()
     out.parent.mkdir(parents=True, exist_ok=True)
     write_durably(out, "".join(canonical_json(each.trajectory) + "\n" for each in sampled.kept).encode())
+    record.unlink(missing_ok=True)
     return sampled
 
 

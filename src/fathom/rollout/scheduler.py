@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from fathom.core.config import Config
+from fathom.core.errors import TrainingFault
 from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
 from fathom.core.trajectory import Failure, StopReason, Trajectory
@@ -52,12 +53,13 @@ class RolloutScheduler:
         self._running: dict[int, tuple[Task, asyncio.Task[Group]]] = {}
         self._finished: dict[int, Group] = {}
         self.submitted = self.filtered = 0
+        self._last_failure = ""
 
     async def batch(self, version: int) -> list[Group]:
         """The next `batch` groups, oldest first, when the policy has had `version` updates. Submits what capacity
         allows first, so with staleness later groups run on while the caller trains.
 
-        Raises `RuntimeError` when so many groups in a row failed that there is no use going on.
+        Raises `TrainingFault` when so many groups failed meanwhile that there is no use going on.
         """
         filtered_before = self.filtered
         while True:
@@ -69,13 +71,12 @@ class RolloutScheduler:
             if len(ready) >= self._config.batch:
                 return [self._finished.pop(index) for index in ready[: self._config.batch]]
             if self.filtered - filtered_before > self._config.max_filtered:
-                raise RuntimeError(f"{self.filtered - filtered_before} groups in a row had too few rollouts that ended")
+                raise TrainingFault(
+                    f"{self.filtered - filtered_before} groups of one batch had too few rollouts that did not fail",
+                    hint=f"the last failure: {self._last_failure}",
+                )
             await asyncio.wait([task for _, task in self._running.values()], return_when=asyncio.FIRST_COMPLETED)
             self._collect()
-
-    def prefetch(self, version: int) -> None:
-        """Submit what capacity allows, before training on a batch."""
-        self._submit(version)
 
     async def close(self) -> None:
         """Cancel what runs."""
@@ -120,6 +121,8 @@ class RolloutScheduler:
                 self._finished[index] = group
             else:
                 self.filtered += 1
+                failures = [rollout.trajectory.failure for rollout in group.rollouts if rollout.outcome == "failed"]
+                self._last_failure = next((f"{f.error}: {f.message}" for f in failures if f), "could not be graded")
 
     async def _group(self, index: int, task: Task) -> Group:
         rollouts = await asyncio.gather(*(self._rollout(index, task, member) for member in range(self._config.group)))
@@ -136,11 +139,12 @@ class RolloutScheduler:
 
     async def _try(self, task: Task, seed: int, tries: int) -> Rollout:
         try:
-            async with asyncio.timeout(self._config.timeout_s):
+            async with asyncio.timeout(self._config.timeout_s) as limit:
                 trajectory = await self._attempt(task, seed)
                 reward = None if trajectory.failure else await self._reward(task, trajectory)
-        except TimeoutError:
-            failure = Failure(error="TimeoutError", message=f"not done after {self._config.timeout_s:g} s")
+        except TimeoutError as error:
+            late = f"not done after {self._config.timeout_s:g} s"
+            failure = Failure(error="TimeoutError", message=late if limit.expired() else str(error))
             return Rollout(trajectory=_lost(task, seed, failure), outcome="failed", tries=tries)
         if reward is None:
             return Rollout(trajectory=trajectory, outcome="failed", tries=tries)

@@ -9,7 +9,7 @@ Reference: AgentFounder 2509.13310 (first-order action synthesis: questions from
 Differs from the paper: questions come from the statements of a closed world, no model writes them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from fathom.core.seeds import stream
@@ -20,23 +20,28 @@ from fathom.synth.wording import forward_question
 
 ROLL_CALL = 0.25  # share of texts
 _ROLL_NAMES, _QUESTIONS = 10, 4
+_SHORT = 0.6  # share of the texts, the first ones, that have one page
+_PAGES = 3  # at most, in those after them
 
 
 def reading_texts(base: KnowledgeBase, count: int, seed: int) -> Iterator[str]:
-    """`count` texts over entities drawn at random: a page with exercises, or a roll call of names."""
+    """`count` texts over entities drawn at random: pages with exercises, or a roll call of names. Short ones first."""
     random = stream(seed, "reading")
-    for _ in range(count):
+    for number in range(count):
         if random.random() < ROLL_CALL:
             roll = "; ".join(base.text(random.randrange(base.count)) for _ in range(_ROLL_NAMES))
             yield f"{roll}.\n{roll}."
         else:
-            page = entity_page(base, random.randrange(base.count))
-            exercises = (f"{question} {answer}" for question, answer in _exercises(base, page, random))
-            yield "\n".join([page.document.text, *exercises])
+            several = 1 if number < _SHORT * count else random.randint(1, _PAGES)
+            pages = [entity_page(base, random.randrange(base.count)) for _ in range(several)]
+            exercises = (f"{question} {answer}" for question, answer in _exercises(base, pages, random))
+            yield "\n".join([*(page.document.text for page in pages), *exercises])
 
 
-def _exercises(base: KnowledgeBase, page: ClosedPage, random: Random) -> Iterator[tuple[str, str]]:
-    own = [each.fact for each in page.statements if base.text(each.fact.subject) == page.document.title]
+def _exercises(base: KnowledgeBase, pages: Sequence[ClosedPage], random: Random) -> Iterator[tuple[str, str]]:
+    own = [
+        each.fact for page in pages for each in page.statements if base.text(each.fact.subject) == page.document.title
+    ]
     for fact in random.sample(own, min(_QUESTIONS, len(own))):
         question = forward_question(RELATION_BY_NAME[fact.relation], base.text(fact.subject), random)
         yield question, base.text(fact.object)

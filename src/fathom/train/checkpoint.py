@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,46 +13,47 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
 
 from fathom.core.model import canonical_json
 from fathom.core.texts import sync_folder
 from fathom.llm.local.files import CONFIG, WEIGHTS
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.load import load_model
-from fathom.llm.render.formats import NANO, ChatFormat
+from fathom.llm.render.renderer import Renderer
 from fathom.train.optimize import Optimizer
 from fathom.train.tokenizer import save_tokenizer
 
 OPTIMIZER, STATE = "trainer.pt", "trainer.json"
 
 
-def save_model(model: CausalLM, tokenizer: Tokenizer, folder: Path, chat: ChatFormat = NANO) -> None:
+def save_model(model: CausalLM, renderer: Renderer, folder: Path) -> None:
     """Write a model folder that `transformers.AutoModelForCausalLM` loads."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     if model.config.tied:
         del weights["lm_head.weight"]  # safetensors refuses two names for one tensor
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    (folder / CONFIG).write_text(canonical_json(_llama_config(model.config, tokenizer, chat)) + "\n", encoding="utf-8")
-    save_tokenizer(tokenizer, folder, chat)
+    (folder / CONFIG).write_text(canonical_json(_llama_config(model.config, renderer)) + "\n", encoding="utf-8")
+    save_tokenizer(renderer.tokenizer, folder, renderer.format)
 
 
 def save_checkpoint(
     folder: Path,
     model: CausalLM,
-    tokenizer: Tokenizer,
+    renderer: Renderer,
     optimizer: Optimizer,
     state: Mapping[str, Any],
-    chat: ChatFormat = NANO,
 ) -> None:
-    """Replace the checkpoint at `folder`. A crash at any moment leaves the old one or the new one."""
+    """Replace the checkpoint at `folder`. A crash or a loss of power at any moment leaves the old or the new one."""
     draft, old = folder.with_name(folder.name + ".tmp"), folder.with_name(folder.name + ".old")
     for leftover in (draft, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    save_model(model, tokenizer, draft, chat)
+    save_model(model, renderer, draft)
     torch.save(optimizer.state_dict(), draft / OPTIMIZER)
     (draft / STATE).write_text(canonical_json(dict(state)) + "\n", encoding="utf-8")
+    for file in draft.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
     sync_folder(draft)
     if folder.exists():
         folder.rename(old)
@@ -73,7 +75,7 @@ def load_checkpoint(folder: Path, model: CausalLM, optimizer: Optimizer) -> dict
     return state
 
 
-def _llama_config(config: LMConfig, tokenizer: Tokenizer, chat: ChatFormat) -> dict[str, Any]:
+def _llama_config(config: LMConfig, renderer: Renderer) -> dict[str, Any]:
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -91,10 +93,10 @@ def _llama_config(config: LMConfig, tokenizer: Tokenizer, chat: ChatFormat) -> d
         "tie_word_embeddings": config.tied,
         "initializer_range": config.init_std,
         "hidden_act": "silu",
-        "attention_bias": False,
+        "attention_bias": config.attention_bias,
         "mlp_bias": False,
         "dtype": "float32",
         "bos_token_id": None,
-        "eos_token_id": tokenizer.token_to_id(chat.end),
-        "pad_token_id": tokenizer.token_to_id(chat.special[0]),
+        "eos_token_id": renderer.end_id,
+        "pad_token_id": renderer.tokenizer.token_to_id(renderer.format.special[0]),
     }

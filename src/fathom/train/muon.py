@@ -35,12 +35,17 @@ def orthogonal(matrices_N_R_C: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon over matrices. A step is `lr` times the orthogonal factor, for tall matrices times sqrt(rows / columns)."""
+    """Muon over matrices. A step is `lr` times the orthogonal factor, for tall matrices times sqrt(rows / columns);
+    before it a matrix loses its `lr * weight_decay`-th part."""
 
     def __init__(
-        self, matrices: Iterable[Tensor] | Iterable[dict[str, Any]], lr: float, momentum: float = 0.95
+        self,
+        matrices: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(matrices, {"lr": lr, "momentum": momentum})
+        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -54,7 +59,7 @@ class Muon(torch.optim.Optimizer):
                 steps = orthogonal(torch.stack([self._direction(m, group["momentum"]) for m in matrices]))
                 size = group["lr"] * max(1.0, rows / columns) ** 0.5
                 for matrix, step in zip(matrices, steps, strict=True):
-                    matrix.add_(step, alpha=-size)
+                    matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-size)
 
     def _direction(self, matrix: Tensor, momentum: float) -> Tensor:
         """The gradient after Nesterov momentum."""

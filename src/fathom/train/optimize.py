@@ -1,7 +1,7 @@
 """The optimizer, the learning rate over time, and one update: gradients over micro-batches, clipped, applied."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 
 from fathom.core.config import Config
+from fathom.core.errors import TrainingFault
 from fathom.llm.local.lm import CausalLM
-from fathom.train.data.batches import TokenBatch, micro_batches, padded
+from fathom.train.data.batches import TokenBatch, micro_batches, packed, padded
 from fathom.train.data.rows import Row
 from fathom.train.muon import Muon
 
@@ -27,9 +28,12 @@ class OptimizerConfig(Config):
     warmup_steps: int = Field(default=50, ge=0, description="steps of linear rise")
     final_lr: float = Field(default=0.1, ge=0, le=1, description="share of the learning rate at the last step")
     betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's averages")
-    weight_decay: float = Field(default=0.1, ge=0, description="on matrices, not on norms")
+    weight_decay: float = Field(default=0.1, ge=0, description="share of a matrix that a learning rate of 1 takes off")
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     micro_tokens: int = Field(default=8192, ge=64, description="padded tokens that go through the model at once")
+    packing: int = Field(
+        default=0, ge=0, description="tokens of the sequences that rows are packed in end to end; 0: rows are padded"
+    )
 
 
 class Optimizer:
@@ -76,7 +80,8 @@ def make_optimizer(model: CausalLM, config: OptimizerConfig) -> Optimizer:
     if config.kind == "adamw":
         return Optimizer(adamw)
     ratio = config.matrix_lr / config.lr
-    return Optimizer(adamw, Muon([{"params": inside, "lr_ratio": ratio}], config.matrix_lr))
+    matrices = [{"params": inside, "lr_ratio": ratio}]
+    return Optimizer(adamw, Muon(matrices, config.matrix_lr, weight_decay=config.weight_decay))
 
 
 def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
@@ -100,7 +105,8 @@ def update(
     guard: AbstractContextManager[None] | None = None,
 ) -> dict[str, float]:
     """One update from all `rows`: the sum of their token losses over the number of trained tokens, or over `trained`
-    where rows without gradient were left out. `guard` is held while the weights change.
+    where rows without gradient were left out. `guard` is held while the weights change. Raises `TrainingFault`,
+    with the weights as they were, where the gradient is not finite.
 
     Gives `loss`, `grad_norm`, `lr`, `tokens`, `trained_tokens` and the means of what `loss` sums up. The result does
     not depend on how rows fall into micro-batches, but for rounding.
@@ -108,13 +114,17 @@ def update(
     trained = trained or sum(row.trained for row in rows)
     sums: dict[str, float] = {}
     total = 0.0
-    for batch in map(padded, micro_batches(rows, config.micro_tokens)):
+    for batch in _batches(rows, config):
         value, extra = loss(model, batch)
         (value / max(1, trained)).backward()  # type: ignore[no-untyped-call]
         total += value.item()
         for name, number in extra.items():
             sums[name] = sums.get(name, 0.0) + number
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    if not torch.isfinite(norm):
+        raise TrainingFault(
+            f"the gradient is {float(norm)} at a learning rate of {lr:.2g}", hint="lower the optimizer's lr"
+        )
     with guard or nullcontext():
         optimizer.step(lr)
     seen = sums.pop("seen_tokens", trained)
@@ -128,6 +138,11 @@ def update(
         "trained_tokens": trained,
         **means,
     }
+
+
+def _batches(rows: Sequence[Row], config: OptimizerConfig) -> Iterator[TokenBatch]:
+    for group in micro_batches(rows, config.micro_tokens):
+        yield packed(group, config.packing) if config.packing else padded(group)
 
 
 def target_logits(model: CausalLM, batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor]:

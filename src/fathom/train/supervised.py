@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
-from tokenizers import Tokenizer
 
 from fathom.core.config import Config
 from fathom.core.errors import ConfigError
 from fathom.llm.local.lm import CausalLM
+from fathom.llm.render.renderer import Renderer
 from fathom.train.checkpoint import load_checkpoint, save_checkpoint
 from fathom.train.data.batches import plan_steps
 from fathom.train.data.rows import Row
@@ -40,7 +40,7 @@ class SupervisedConfig(Config):
 
 def train_supervised(
     model: CausalLM,
-    tokenizer: Tokenizer,
+    renderer: Renderer,
     rows: Sequence[Row],
     config: SupervisedConfig,
     folder: Path,
@@ -72,7 +72,7 @@ def train_supervised(
             on_step(step, len(steps), metrics)
             if (step + 1) % config.checkpoint_steps == 0 or step + 1 == len(steps):
                 counted = {"step": step + 1, "steps": len(steps)}
-                save_checkpoint(folder / CHECKPOINT, model, tokenizer, optimizer, counted)
+                save_checkpoint(folder / CHECKPOINT, model, renderer, optimizer, counted)
 
 
 def _check(rows: Sequence[Row], model: CausalLM) -> None:

@@ -40,7 +40,7 @@ WIRE_PIECES = (
 PAIRS = tuple(f"{number:02}" for number in range(100))
 """With these among the pieces two digits are one token and a year is two, which is easier to copy than four."""
 
-_SPLIT = r"\d|\p{Lu}\p{Ll}*| ?\p{Ll}+|\n+| ?[^\s\p{Lu}\p{Ll}\d]+|\s"
+_SPLIT = r"\d|\p{Lu}\p{Ll}*| ?\p{Ll}+ ?|\n+| ?[^\s\p{Lu}\p{Ll}\d]+ ?|\s"
 
 
 class TokenizerConfig(Config):

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from fathom.cli import main as cli
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.sampler import LocalSampler
 from fathom.llm.protocol import Sampling
+from fathom.llm.render.formats import NANO
+from fathom.llm.render.renderer import Renderer
 from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
 from fathom.train.checkpoint import save_model
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
@@ -20,8 +23,8 @@ from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 async def test_a_folder_is_served_as_it_samples_here_until_a_signal_ends_it(tmp_path: Path) -> None:
     tokenizer = train_tokenizer(["Who founded Velor Works?"] * 5, TokenizerConfig(vocab_size=300))
     config = LMConfig(vocab_size=tokenizer.get_vocab_size(), width=32, layers=1, heads=2, kv_heads=2, mlp_width=32)
-    model = CausalLM(config).initialise(torch.Generator().manual_seed(0))
-    save_model(model, tokenizer, tmp_path / "nano")
+    model = initialise(CausalLM(config), torch.Generator().manual_seed(0))
+    save_model(model, Renderer(tokenizer, NANO), tmp_path / "nano")
     served = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fathom.cli.main", "serve", f"local:{tmp_path / 'nano'}", "--port", "0"),
         *("--set", "max_tokens=6"),

@@ -1,6 +1,7 @@
 """Sampling from weights in this process: exact, whatever the company."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from fathom.core.errors import ContextOverflowError, InputError, ModelRequestError
+from fathom.core.errors import ContextOverflowError, InputError, ModelClosedError, ModelRequestError
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.local.chat import LocalChat, load_chat
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.load import load_model
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
@@ -40,12 +42,24 @@ def model(request: pytest.FixtureRequest, tokenizer: Tokenizer) -> CausalLM:
         mlp_width=64,
         context=160,
     )
-    model = CausalLM(config).initialise(torch.Generator().manual_seed(2))
+    model = initialise(CausalLM(config), torch.Generator().manual_seed(2))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(6)  # as peaked as a trained model's distributions
     return model
+
+
+class Canned:
+    """A token model that samples the same ids whatever it is asked."""
+
+    def __init__(self, ids: tuple[int, ...]) -> None:
+        self.ids = ids
+
+    async def sample(self, prompt_ids: Sequence[int], sampling: Sampling, *, sticky: str = "") -> TokenTrace:
+        return TokenTrace(prompt_ids=tuple(prompt_ids), ids_T=self.ids, logprobs_T=(-0.5,) * len(self.ids))
+
+    async def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -93,11 +107,21 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module", params=[(4, 88), (2, 44)], ids=["heads", "grouped"])
+@pytest.fixture(scope="module", params=[(4, 88, "normal"), (2, 44, "recall")], ids=["heads", "grouped"])
 def long(request: pytest.FixtureRequest) -> CausalLM:
-    heads, mlp = request.param
-    config = LMConfig(vocab_size=331, width=64, layers=2, kv_heads=heads, mlp_width=mlp, context=640, init_std=0.15)
-    return CausalLM(config).initialise(torch.Generator().manual_seed(4))
+    heads, mlp, start = request.param
+    config = LMConfig(
+        vocab_size=331,
+        width=64,
+        layers=2,
+        kv_heads=heads,
+        mlp_width=mlp,
+        context=640,
+        init_std=0.15,
+        start=start,
+        attention_bias=start == "recall",
+    )
+    return initialise(CausalLM(config), torch.Generator().manual_seed(4))
 
 
 async def converse(sampler: LocalSampler, length: int, after: int = 0) -> Told:
@@ -207,13 +231,25 @@ async def test_new_weights_are_used_at_once_and_counted(model: CausalLM, sampler
 
 
 async def test_weights_may_change_in_the_middle_of_a_turn(model: CausalLM, sampler: LocalSampler) -> None:
-    running = asyncio.ensure_future(sampler.sample(prompts(1)[0], Sampling(max_tokens=100, seed=1)))
-    await asyncio.sleep(0.02)
-    with sampler.updating():
-        pass
-    trace = await running
-    ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()
-    assert (ratio - 1).abs().max() < 1e-5
+    saved = {name: value.clone() for name, value in model.state_dict().items()}
+    running = asyncio.ensure_future(sampler.sample(prompts(1)[0], Sampling(max_tokens=120, seed=1)))
+    while sampler.decoded_tokens < 5:  # noqa: ASYNC110 - a thread counts, which sets no event
+        await asyncio.sleep(0.001)
+    try:
+        with sampler.updating(), torch.no_grad():
+            before = sampler.decoded_tokens
+            for parameter in model.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(9)))
+        trace = await running
+        assert 5 <= before < 120
+        # Under the new weights all that came after them, and by the old keys nothing.
+        ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()[before:]
+        assert (ratio - 1).abs().max() < 1e-5
+        model.load_state_dict(saved)
+        ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()[:before]
+        assert (ratio - 1).abs().max() < 1e-5
+    finally:
+        model.load_state_dict(saved)
 
 
 async def test_nucleus_sampling_stays_inside_and_renormalises(model: CausalLM, sampler: LocalSampler) -> None:
@@ -239,6 +275,75 @@ async def test_draws_follow_the_distribution(model: CausalLM) -> None:
     await sampler.close()
     share = sum(trace.ids_T[0] == int(top.indices) for trace in traces) / len(traces)
     assert share == pytest.approx(float(top.values), abs=4 * (float(top.values * (1 - top.values)) / 600) ** 0.5 + 1e-3)
+
+
+async def test_nobody_is_sampled_otherwise_for_a_neighbours_top_p(model: CausalLM, sampler: LocalSampler) -> None:
+    wanted = await sampler.sample(prompts(1)[0], Sampling(max_tokens=20, seed=1))
+    again, _ = await asyncio.gather(
+        sampler.sample(prompts(1)[0], Sampling(max_tokens=20, seed=1)),
+        sampler.sample(prompts(2)[1], Sampling(max_tokens=40, seed=2, top_p=0.4)),
+    )
+    assert again == wanted
+
+
+async def test_equal_prompts_of_one_token_on_a_fresh_sampler(sampler: LocalSampler) -> None:
+    one, other = await asyncio.gather(*(sampler.sample([5], Sampling(max_tokens=3, seed=4)) for _ in range(2)))
+    assert one == other
+
+
+async def test_a_sampler_that_breaks_says_why(
+    model: CausalLM, sampler: LocalSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*arguments: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(model, "hidden", breaks)
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    for _ in range(2):
+        with pytest.raises(ModelClosedError, match="broke: MemoryError: no room"):
+            await sampler.sample([5, 6, 7], Sampling(max_tokens=3, seed=4))
+    assert sampler.closed
+
+
+async def test_what_follows_a_stop_string_is_neither_said_nor_kept(tokenizer: Tokenizer) -> None:
+    renderer = Renderer(tokenizer, NANO)
+    ids = renderer.encode("Velor Works was founded")
+    chat = LocalChat(Canned((*ids, renderer.end_id)), renderer, "canned")
+    asked = [Message(role="user", content="x")]
+    reply = await chat.complete(asked, (), Sampling(stop=("was",)), sticky="a")
+    assert (reply.message.content.strip(), reply.finish) == ("Velor Works", "stop")
+    assert reply.tokens is not None
+    kept = reply.tokens.ids_T
+    assert kept == ids[: len(kept)]
+    assert "was" in renderer.parse(kept)[0]
+    assert "was" not in renderer.parse(kept[:-1])[0]
+    assert len(reply.tokens.logprobs_T) == len(kept)
+    said = [*asked, Message(role="assistant", content="Velor Works"), Message(role="user", content="y")]
+    follow = await chat.complete(said, (), Sampling(), sticky="a")
+    assert follow.tokens is not None
+    before = (*reply.tokens.prompt_ids, *kept, renderer.end_id)
+    assert follow.tokens.prompt_ids[: len(before)] == before
+    with pytest.raises(ModelRequestError, match="no presence penalty"):
+        await chat.complete(asked, (), Sampling(presence_penalty=1.1))
+
+
+async def test_conversations_that_say_the_same_keep_their_own_ids(tokenizer: Tokenizer) -> None:
+    renderer = Renderer(tokenizer, NANO)
+    whole = renderer.encode("Velor")
+    spelt = tuple(i for letter in "Velor" for i in renderer.encode(letter))
+    assert whole != spelt
+    model = Canned((*whole, renderer.end_id))
+    chat = LocalChat(model, renderer, "canned")
+    asked = [Message(role="user", content="x")]
+    await chat.complete(asked, (), Sampling(), sticky="a")
+    model.ids = (*spelt, renderer.end_id)
+    await chat.complete(asked, (), Sampling(), sticky="b")
+    said = [*asked, Message(role="assistant", content="Velor"), Message(role="user", content="y")]
+    for sticky, expected in (("a", whole), ("b", spelt)):
+        follow = await chat.complete(said, (), Sampling(), sticky=sticky)
+        assert follow.tokens is not None
+        start = len(renderer.render(asked))
+        assert follow.tokens.prompt_ids[start : start + len(expected)] == expected
 
 
 async def test_errors_say_what_is_wrong(sampler: LocalSampler) -> None:
@@ -282,7 +387,7 @@ async def test_a_reply_is_never_tokenised_again(model: CausalLM, tokenizer: Toke
 async def test_a_model_folder_chats_and_a_broken_one_says_so(
     model: CausalLM, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    save_model(model, tokenizer, tmp_path / "m")
+    save_model(model, Renderer(tokenizer, NANO), tmp_path / "m")
     chat = load_chat(tmp_path / "m")
     reply = await chat.complete([Message(role="user", content="Hello")], (), Sampling(max_tokens=4, seed=0))
     assert reply.completion_tokens <= 4

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fathom.core.errors import TrainingFault
 from fathom.core.task import Task
 from fathom.core.trajectory import Failure, StopReason, Trajectory
 from fathom.rollout.group import Group
@@ -175,8 +176,9 @@ async def test_when_everything_fails_it_says_so() -> None:
         return broken(task, seed)
 
     mine = scheduler(attempt, RolloutConfig(batch=2, group=2, retries=0, max_filtered=5))
-    with pytest.raises(RuntimeError, match="in a row"):
+    with pytest.raises(TrainingFault, match="groups of one batch") as raised:
         await asyncio.wait_for(mine.batch(0), 10)
+    assert "the last failure: " in raised.value.hint
 
 
 async def test_an_ungradable_rollout_is_a_failure() -> None:

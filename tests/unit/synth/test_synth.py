@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fathom.core.errors import ConfigError, InputError
 from fathom.core.message import Message
 from fathom.core.task import Task
-from fathom.core.trajectory import Segment, Turn
+from fathom.core.trajectory import Segment, Trajectory, Turn
 from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledge
 from fathom.grading.exact import ExactGrader
 from fathom.llm.scripted import ScriptedChat
@@ -207,6 +207,30 @@ async def test_rejection_sampling_drops_what_is_wrong_and_counts_it(tasks: list[
     reasons = {reason for row in sampled.funnel for reason in row.dropped}
     assert {"incorrect", "tool error"} <= reasons
     assert len({each.task.id for each in sampled.kept}) == len(sampled.kept)
+
+
+async def test_attempts_on_record_are_not_made_again(tasks: list[Task], world: SimulatedWorld, tmp_path: Path) -> None:
+    once, made = attempts(OracleChat, world), list[str]()
+
+    async def breaking(task: Task, seed: int) -> Trajectory:
+        made.append(task.id)
+        if len(made) == 8:
+            raise RuntimeError("killed")
+        return await once(task, seed)
+
+    few, record = tasks[:12], tmp_path / "attempts.jsonl"
+    whole = await rejection_sample(few, once, ExactGrader(), default_filters(), tries=2, seed=3)
+    with pytest.raises(RuntimeError, match="killed"):
+        for task in few:  # one at a time, so that seven are finished
+            await rejection_sample([task], breaking, ExactGrader(), (), tries=2, seed=3, workers=1, record=record)
+    with record.open("ab") as handle:
+        handle.write(b'{"seed": 1, "traj')  # torn
+    sampled = await rejection_sample(few, breaking, ExactGrader(), default_filters(), tries=2, seed=3, record=record)
+    assert len(made) - 8 == 2 * len(few) - 7
+    assert sampled.funnel == whole.funnel
+    for found, expected in zip(sampled.kept, whole.kept, strict=True):
+        assert found.task == expected.task
+        assert found.trajectory.segments == expected.trajectory.segments  # its times differ
 
 
 async def test_masks_cover_the_policy_and_nothing_else(taught: Sampled) -> None:

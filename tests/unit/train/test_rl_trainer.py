@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer
 
 from fathom.core.message import Message
 from fathom.core.task import Task
 from fathom.core.trajectory import Failure, Segment, StopReason, Trajectory, Turn
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
 from fathom.llm.protocol import Sampling
+from fathom.llm.render.formats import NANO
+from fathom.llm.render.renderer import Renderer
 from fathom.rollout.group import Group, Rollout, outcome_of
 from fathom.rollout.pool import PoolConfig, TaskPool
 from fathom.rollout.scheduler import RolloutConfig, RolloutScheduler
@@ -101,7 +103,7 @@ def test_outcomes() -> None:
 
 
 def test_the_loss_of_a_batch_equals_a_loop() -> None:
-    model = CausalLM(LM).initialise(torch.Generator().manual_seed(3))
+    model = initialise(CausalLM(LM), torch.Generator().manual_seed(3))
     chosen = select([group(rollout(1), rollout(0), rollout(0))], SelectConfig())
     config = SurrogateConfig()
     found, sums = surrogate(config)(model, padded(chosen.rows))
@@ -123,14 +125,14 @@ class Bandit:
 
     def __init__(self, folder: Path, steps: int, staleness: int = 0) -> None:
         self.folder = folder
-        self.model = CausalLM(LM).initialise(torch.Generator().manual_seed(1))
+        self.model = initialise(CausalLM(LM), torch.Generator().manual_seed(1))
         self.sampler = LocalSampler(self.model, 4, SamplerConfig(slots=64))
         optimizer = OptimizerConfig(lr=1e-2, warmup_steps=1, final_lr=1.0, weight_decay=0.0)
         self.trainer = RLTrainer(
             self.model, RLConfig(steps=steps, optimizer=optimizer, checkpoint_steps=3), self.sampler
         )
         self.rollouts = RolloutConfig(batch=8, group=8, staleness=staleness)
-        self.tokenizer: Tokenizer = train_tokenizer(["x"], TokenizerConfig(vocab_size=320))
+        self.renderer = Renderer(train_tokenizer(["x"], TokenizerConfig(vocab_size=320)), NANO)
         self.stop_after: int | None = None
 
     async def attempt(self, task: Task, seed: int) -> Trajectory:
@@ -163,7 +165,7 @@ class Bandit:
 
         await train_rl(
             self.trainer,
-            self.tokenizer,
+            self.renderer,
             TaskPool(TASKS, PoolConfig(mastered=1.0)),
             lambda take: RolloutScheduler(take, self.attempt, self.reward, self.rollouts),
             self.folder,

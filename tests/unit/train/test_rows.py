@@ -6,17 +6,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.core.errors import ConfigError, InputError
+from fathom.core.errors import InputError
 from fathom.core.message import Message
 from fathom.core.trajectory import Segment, Turn
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.train.data.batches import micro_batches, packed, padded, plan_steps
 from fathom.train.data.rows import Row, rows_of_segment
 from fathom.train.optimize import cross_entropy
 
-MODEL = CausalLM(
-    LMConfig(vocab_size=64, width=32, layers=2, heads=4, kv_heads=2, mlp_width=48, context=256)
-).initialise(torch.Generator().manual_seed(1))
+MODEL = initialise(
+    CausalLM(LMConfig(vocab_size=64, width=32, layers=2, heads=4, kv_heads=2, mlp_width=48, context=256)),
+    torch.Generator().manual_seed(1),
+)
 ROWS = st.lists(
     st.lists(st.integers(1, 63), min_size=2, max_size=24).flatmap(
         lambda ids: st.builds(
@@ -121,9 +123,9 @@ def test_packing_conserves_tokens_and_weights(rows: list[Row]) -> None:
     assert batch.weights_B_T.sum() == sum(sum(row.weights[1:]) for row in rows)
 
 
-def test_a_row_longer_than_the_sequence_is_refused() -> None:
-    with pytest.raises(ConfigError, match="does not fit"):
-        packed([Row((1, 2, 3), (1.0,) * 3)], 2)
+def test_a_row_longer_than_the_sequence_stands_alone() -> None:
+    batch = packed([Row((1, 2), (1.0,) * 2), Row((3, 4, 5), (1.0,) * 3), Row((6,), (1.0,))], 2)
+    assert batch.ids_B_T.tolist() == [[3, 4, 5], [1, 2, 0], [6, 0, 0]]
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(10, 80), st.floats(0.2, 3.0))

@@ -13,8 +13,11 @@ import pytest
 import torch
 
 from fathom.core.errors import ConfigError, InputError
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.load import load_model
+from fathom.llm.render.formats import NANO
+from fathom.llm.render.renderer import Renderer
 from fathom.train.checkpoint import load_checkpoint, save_checkpoint, save_model
 from fathom.train.data.batches import padded
 from fathom.train.data.rows import Row
@@ -24,7 +27,7 @@ from fathom.train.supervised import SupervisedConfig, train_supervised
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 
 LM = LMConfig(vocab_size=320, width=32, layers=2, heads=4, kv_heads=4, mlp_width=48, context=128)
-TOKENIZER = train_tokenizer(["some text"], TokenizerConfig(vocab_size=320))
+RENDERER = Renderer(train_tokenizer(["some text"], TokenizerConfig(vocab_size=320)), NANO)
 CONFIG = SupervisedConfig(
     optimizer=OptimizerConfig(lr=1e-2, warmup_steps=3), tokens_per_step=64, epochs=3, checkpoint_steps=4
 )
@@ -33,7 +36,7 @@ CONFIGS = {"adamw": CONFIG, "muon": CONFIG.model_copy(update={"optimizer": MUON}
 
 
 def fresh() -> CausalLM:
-    return CausalLM(LM).initialise(torch.Generator().manual_seed(0))
+    return initialise(CausalLM(LM), torch.Generator().manual_seed(0))
 
 
 def some_rows() -> list[Row]:
@@ -64,14 +67,16 @@ def test_the_loss_equals_a_loop_over_tokens() -> None:
     assert found == pytest.approx(total, rel=1e-4)
 
 
-def test_an_update_does_not_depend_on_micro_batches() -> None:
+def test_an_update_does_not_depend_on_micro_batches_nor_on_packing() -> None:
     results = []
-    for micro in (64, 100_000):
+    longest = max(len(row.ids) for row in some_rows())
+    for micro, packing in ((64, 0), (100_000, 0), (100_000, 3 * longest), (64, longest)):
         model = fresh()
-        config = OptimizerConfig(lr=1e-2, micro_tokens=micro)
+        config = OptimizerConfig(lr=1e-2, micro_tokens=micro, packing=packing)
         metrics = update(model, make_optimizer(model, config), some_rows(), cross_entropy, config, 1e-2)
         results.append((metrics["loss"], metrics["grad_norm"]))
-    assert results[0] == pytest.approx(results[1], rel=1e-4)
+    for each in results[1:]:
+        assert each == pytest.approx(results[0], rel=1e-4)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
@@ -85,12 +90,12 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 def test_training_learns_and_a_second_call_only_loads(tmp_path: Path) -> None:
     model = fresh()
-    train_supervised(model, TOKENIZER, some_rows(), CONFIG, tmp_path)
+    train_supervised(model, RENDERER, some_rows(), CONFIG, tmp_path)
     found = losses(tmp_path)
     assert found[-1][1] < found[0][1] - 0.3
     assert (tmp_path / "tensorboard").is_dir()
     again = fresh()
-    train_supervised(again, TOKENIZER, some_rows(), CONFIG, tmp_path)
+    train_supervised(again, RENDERER, some_rows(), CONFIG, tmp_path)
     assert losses(tmp_path) == found
     for name, value in model.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
@@ -98,24 +103,24 @@ def test_training_learns_and_a_second_call_only_loads(tmp_path: Path) -> None:
 
 def test_bad_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to train on"):
-        train_supervised(fresh(), TOKENIZER, [], CONFIG, tmp_path)
+        train_supervised(fresh(), RENDERER, [], CONFIG, tmp_path)
     with pytest.raises(ConfigError, match="context 128"):
-        train_supervised(fresh(), TOKENIZER, [Row((5,) * 129, (1.0,) * 129)], CONFIG, tmp_path)
-    train_supervised(fresh(), TOKENIZER, some_rows(), CONFIG, tmp_path)
+        train_supervised(fresh(), RENDERER, [Row((5,) * 129, (1.0,) * 129)], CONFIG, tmp_path)
+    train_supervised(fresh(), RENDERER, some_rows(), CONFIG, tmp_path)
     with pytest.raises(ConfigError, match="holds a run of"):
-        train_supervised(fresh(), TOKENIZER, some_rows()[:10], CONFIG, tmp_path)
+        train_supervised(fresh(), RENDERER, some_rows()[:10], CONFIG, tmp_path)
 
 
 CHILD = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.unit.train.test_supervised import CONFIGS, TOKENIZER, fresh, some_rows
+from tests.unit.train.test_supervised import CONFIGS, RENDERER, fresh, some_rows
 from fathom.train.supervised import train_supervised
 def slow(step, steps, metrics):
     print(step, flush=True)
     time.sleep(0.02)
-train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[sys.argv[3]], Path(sys.argv[1]), on_step=slow)
+train_supervised(fresh(), RENDERER, some_rows(), CONFIGS[sys.argv[3]], Path(sys.argv[1]), on_step=slow)
 """
 
 
@@ -123,7 +128,7 @@ train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[sys.argv[3]], Path(sys
 def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(
     kind: str, tmp_path: Path, repository: Path
 ) -> None:
-    train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[kind], tmp_path / "whole")
+    train_supervised(fresh(), RENDERER, some_rows(), CONFIGS[kind], tmp_path / "whole")
     for number, until in enumerate((2, 7, 13) if kind == "adamw" else (6,)):
         folder = tmp_path / str(number)
         child = subprocess.Popen(
@@ -134,14 +139,14 @@ def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(
             pass
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-        train_supervised(fresh(), TOKENIZER, some_rows(), CONFIGS[kind], folder)
+        train_supervised(fresh(), RENDERER, some_rows(), CONFIGS[kind], folder)
         assert losses(folder) == losses(tmp_path / "whole")
 
 
 def test_a_checkpoint_that_was_being_replaced_is_there(tmp_path: Path) -> None:
     model = fresh()
     optimizer = make_optimizer(model, OptimizerConfig())
-    save_checkpoint(tmp_path / "c", model, TOKENIZER, optimizer, {"step": 1})
+    save_checkpoint(tmp_path / "c", model, RENDERER, optimizer, {"step": 1})
     (tmp_path / "c").rename(tmp_path / "c.old")
     (tmp_path / "c.tmp").mkdir()
     assert load_checkpoint(tmp_path / "c", fresh(), make_optimizer(fresh(), OptimizerConfig())) == {"step": 1}
@@ -153,8 +158,8 @@ def test_a_checkpoint_that_was_being_replaced_is_there(tmp_path: Path) -> None:
 def test_transformers_loads_the_model_and_saves_one_we_load(tied: bool, kv_heads: int, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     config = LM.model_copy(update={"tied": tied, "kv_heads": kv_heads, "rope_theta": 5000.0})
-    model = CausalLM(config).initialise(torch.Generator().manual_seed(1))
-    save_model(model, TOKENIZER, tmp_path / "ours")
+    model = initialise(CausalLM(config), torch.Generator().manual_seed(1))
+    save_model(model, RENDERER, tmp_path / "ours")
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours")
     ids = torch.randint(0, 320, (2, 50), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -167,7 +172,7 @@ def test_transformers_loads_the_model_and_saves_one_we_load(tied: bool, kv_heads
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
-    save_model(fresh(), TOKENIZER, tmp_path)
+    save_model(fresh(), RENDERER, tmp_path)
     path = tmp_path / "config.json"
     settings = json.loads(path.read_text())
     path.write_text(json.dumps({**settings, "model_type": "gpt2"}))

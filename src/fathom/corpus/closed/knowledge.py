@@ -24,6 +24,7 @@ _NAMESAKE_EVERY = 40  # of persons; one in forty shares a name with another
 _ALIAS_EVERY = 7  # of cities and companies
 _OPTIONAL = {"owner": 0.3, "based_on": 0.3, "employer": 0.1, "studied_at": 0.1}  # share of subjects without one
 _GIVEN_NAMES = 400
+_GIVEN = "{g} "  # begins the form of a person's name
 _ABSENT = -1
 
 
@@ -38,6 +39,9 @@ class ClosedConfig(Config):
     )
     langs: tuple[Literal["en", "zh"], ...] = Field(
         default=("en",), description='"en", and "zh" for a second page on each entity'
+    )
+    given_names: bool = Field(
+        default=True, description="persons have two names; with one, as other entities, contexts get shorter by a third"
     )
     distractors: float = Field(default=0.03, ge=0, le=0.5, description="share of pages that state no fact")
     near: float = Field(
@@ -125,8 +129,10 @@ class KnowledgeBase:
         sound = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self.words_used.start + entity.word))
         if kind.name != "person":
             return sound + kind.zh
-        given = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self._given_number(entity.word)))
         bracket = entity.name[entity.name.index("(") :] if "(" in entity.name else ""
+        if not self.config.given_names:
+            return sound + bracket
+        given = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self._given_number(entity.word)))
         return f"{given}·{sound}{bracket}"
 
     def by_name(self, text: str) -> tuple[Entity, ...]:
@@ -241,6 +247,7 @@ class KnowledgeBase:
         word = self._word_number(kind, number)
         forms = _FORMS[kind]
         form = forms[derive_seed(self.config.seed, "form", word) % len(forms)]
+        form = form if self.config.given_names else form.removeprefix(_GIVEN)
         name = self._words.word(self.words_used.start + word)
         return form.format(w=name, g=self._words.word(self._given_number(word)))
 

@@ -52,6 +52,8 @@ class SlotCache:
 
     def copy(self, source: int, target: int, positions: int) -> None:
         """Give the target slot the first positions of the source."""
+        if not positions:  # and the cache may have no room yet
+            return
         for cache in (self.keys_L_S_K_P_C, self.values_L_S_K_P_C):
             cache[:, target, :, :positions] = cache[:, source, :, :positions]
 

@@ -117,7 +117,7 @@ class _Service:
             sampling.cancel()
 
     async def _health(self, request: Request) -> Response:
-        return _closed() if self._closed else Response()
+        return _closed() if self._closed or getattr(self._model, "closed", False) else Response()
 
     async def _models(self, request: Request) -> Response:
         card = {"id": self._name, "object": "model", "created": self._began, "owned_by": "fathom"}

@@ -8,10 +8,10 @@ Axes: B rows, T positions, S positions attended to, D width, K key-value heads, 
 """
 
 import math
-from typing import Protocol
+from typing import Literal, Protocol, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,10 +30,20 @@ class LMConfig(Config):
     context: int = Field(default=2048, ge=16, description="longest sequence, in tokens")
     rope_theta: float = Field(default=10_000.0, gt=1, description="base of the rotary frequencies")
     norm_eps: float = Field(default=1e-5, gt=0, description="added to the mean square in RMSNorm")
+    attention_bias: bool = Field(default=False, description="biases in attention, as Llama may have")
     tied: bool = Field(default=True, description="the output matrix is the embedding")
     init_std: float = Field(
         default=0.02, gt=0, description="of fresh weights; 0.02 as Llama and GPT-2, narrow models want more"
     )
+    start: Literal["normal", "recall"] = Field(
+        default="normal", description="fresh weights; recall has the beginnings of copying and needs attention_bias"
+    )
+
+    @model_validator(mode="after")
+    def _biased(self) -> Self:
+        if self.start == "recall" and not self.attention_bias:
+            raise ValueError("start = recall sets biases of the attention: it needs attention_bias")
+        return self
 
 
 class LayerCache(Protocol):
@@ -53,10 +63,10 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.kv_heads, self.head_width = config.heads, config.kv_heads, config.width // config.heads
         inner, kv_inner = config.heads * self.head_width, config.kv_heads * self.head_width
-        self.q_proj = nn.Linear(config.width, inner, bias=False)
-        self.k_proj = nn.Linear(config.width, kv_inner, bias=False)
-        self.v_proj = nn.Linear(config.width, kv_inner, bias=False)
-        self.o_proj = nn.Linear(inner, config.width, bias=False)
+        self.q_proj = nn.Linear(config.width, inner, bias=config.attention_bias)
+        self.k_proj = nn.Linear(config.width, kv_inner, bias=config.attention_bias)
+        self.v_proj = nn.Linear(config.width, kv_inner, bias=config.attention_bias)
+        self.o_proj = nn.Linear(inner, config.width, bias=config.attention_bias)
 
     def forward(
         self, x_B_T_D: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, layer: int, cache: LayerCache | None
@@ -137,17 +147,6 @@ class CausalLM(nn.Module):
         self.register_buffer("frequencies", config.rope_theta**-half, persistent=False)
         self.frequencies: Tensor
 
-    def initialise(self, generator: torch.Generator) -> "CausalLM":
-        """Fill the weights with small normal numbers, the projections back into the stream scaled down by depth."""
-        scaled = self.config.init_std / (2 * self.config.layers) ** 0.5
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 1:
-                nn.init.ones_(parameter)
-            else:
-                std = scaled if name.endswith(("o_proj.weight", "down_proj.weight")) else self.config.init_std
-                nn.init.normal_(parameter, std=std, generator=generator)
-        return self
-
     def hidden(
         self,
         ids_B_T: Tensor,
@@ -176,10 +175,6 @@ class CausalLM(nn.Module):
     def forward(self, ids_B_T: Tensor) -> Tensor:
         """Logits, B x T x V."""
         return self.logits(self.hidden(ids_B_T))
-
-    @property
-    def parameters_count(self) -> int:
-        return sum(parameter.numel() for parameter in self.parameters())
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from fathom.core.errors import InputError
 from fathom.llm.local.files import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.render.formats import CHATML, chat_format
 from fathom.llm.render.renderer import Renderer
@@ -23,12 +24,12 @@ def use_threads(count: int) -> None:
 
 def fresh_model(config: LMConfig, seed: int) -> CausalLM:
     """A model with the random weights of that seed."""
-    return CausalLM(config).initialise(torch.Generator().manual_seed(seed))
+    return initialise(CausalLM(config), torch.Generator().manual_seed(seed))
 
 
 def load_model(folder: Path) -> CausalLM:
     """The model of a folder that `save_model` or `transformers` wrote: any Llama without scaled rotary positions and
-    biases. Raises `InputError` naming the file."""
+    biases in its MLP. Raises `InputError` naming the file."""
     path = folder / CONFIG
     try:
         settings: dict[str, Any] = json.loads(path.read_bytes())
@@ -75,8 +76,16 @@ def load_renderer(folder: Path) -> Renderer:
 
 def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
     rotary = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
-    if settings.get("model_type") != "llama" or rotary.get("rope_type", "default") != "default":
-        raise InputError(path, "unsupported", "only Llama models with unscaled rotary positions are trained here")
+    if (
+        settings.get("model_type") != "llama"
+        or settings.get("mlp_bias")
+        or rotary.get("rope_type", "default") != "default"
+    ):
+        raise InputError(
+            path,
+            "unsupported",
+            "only Llama models with unscaled rotary positions and no biases in the MLP are trained here",
+        )
     try:
         return LMConfig(
             vocab_size=settings["vocab_size"],
@@ -88,6 +97,7 @@ def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
             context=settings["max_position_embeddings"],
             rope_theta=rotary.get("rope_theta") or settings.get("rope_theta") or 10_000.0,
             norm_eps=settings["rms_norm_eps"],
+            attention_bias=settings.get("attention_bias", False),
             tied=settings.get("tie_word_embeddings", False),
             init_std=settings.get("initializer_range") or 0.02,
         )

@@ -54,7 +54,6 @@ class _Request:
     max_tokens: int
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[TokenTrace]"
-    sticky: str
     uniform: np.ndarray[tuple[int], np.dtype[np.float64]]
     sampled: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -86,7 +85,7 @@ class LocalSampler:
         self._wake = threading.Condition()
         self._weights = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closed, self._ended = False, "the sampler is closed"
         self._clock = 0
 
     async def sample(self, prompt_ids: Sequence[int], sampling: Sampling, *, sticky: str = "") -> TokenTrace:
@@ -110,18 +109,22 @@ class LocalSampler:
             max_tokens=most,
             loop=loop,
             future=loop.create_future(),
-            sticky=sticky,
             uniform=np.random.default_rng(seed).random(most),
         )
         with self._wake:
             if self._closed:
-                raise ModelClosedError("the sampler is closed")
+                raise ModelClosedError(self._ended)
             self._waiting.append(request)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="sampler", daemon=True)
                 self._thread.start()
             self._wake.notify()
         return await request.future
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more requests: it was closed, or broke."""
+        return self._closed
 
     @contextmanager
     def updating(self) -> Iterator[None]:
@@ -149,10 +152,13 @@ class LocalSampler:
                     self._admit()
                     self._step()
                     self.busy_seconds += time.perf_counter() - began
+        except Exception as error:
+            self._ended = f"the sampler broke: {type(error).__name__}: {error}"
+            raise
         finally:  # whatever ended it, whoever waits must hear of it, or would wait for ever
             with self._wake:
                 self._closed = True
-            self._fail(ModelClosedError("the sampler has ended"))
+            self._fail(ModelClosedError(self._ended))
 
     def _wait(self) -> bool:
         with self._wake:
@@ -299,7 +305,8 @@ def _draw(logits_B_V: Tensor, requests: Sequence[_Request]) -> tuple[list[int], 
     logprobs_B_V = (logits_B_V.float() / scale).log_softmax(-1)
     if any(r.sampling.top_p not in (None, 1, 1.0) for r in requests):
         top_p = torch.tensor([r.sampling.top_p or 1.0 for r in requests])[:, None]
-        logprobs_B_V = _nucleus(logprobs_B_V, top_p)
+        # A row without top-p keeps its bits, whoever it is batched with.
+        logprobs_B_V = torch.where(top_p < 1, _nucleus(logprobs_B_V, top_p), logprobs_B_V)
     # Double precision and a draw below the total mass, so that rounding never picks a token of no probability.
     mass = logprobs_B_V.double().exp().cumsum(-1)
     draws = torch.tensor([r.uniform[len(r.sampled)] for r in requests])[:, None] * mass[:, -1:]

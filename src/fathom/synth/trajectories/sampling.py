@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from fathom.core.jsonl import append, read_records
+from fathom.core.model import Frozen
 from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
@@ -12,6 +15,13 @@ from fathom.synth.protocol import Drop, Filter, FunnelRow, Item, Provenance
 from fathom.synth.trajectories.samples import Attempted
 
 AttemptAt = Callable[[Task, int], Awaitable[Trajectory]]
+
+
+class Tried(Frozen):
+    """A line of the record: a finished attempt at a task with the seed it had."""
+
+    seed: int
+    trajectory: Trajectory
 
 
 class Sampled:
@@ -36,28 +46,42 @@ async def rejection_sample(
     per_task: int | None = None,
     seed: int = 0,
     workers: int = 64,
+    record: Path | None = None,
     on_attempt: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sampled:
     """`tries` attempts at each task, those that pass all filters kept, at most `per_task` of each task.
 
-    The result is in the order of tasks and tries, however attempts end.
+    The result is in the order of tasks and tries, however attempts end. Finished attempts go to the file `record`, and
+    those that it holds are not made again: it must be of the same agent and model.
     """
     room = asyncio.Semaphore(workers)
     done = 0
     total = len(tasks) * tries
+    known = _read(record)
 
     async def one(task: Task, number: int) -> Item[Any]:
         nonlocal done
+        tried_seed = derive_seed(seed, "try", number)
         async with room:
-            trajectory = await attempt(task, derive_seed(seed, "try", number))
+            trajectory = known.get((task.id, tried_seed))
+            if trajectory is None:
+                trajectory = await attempt(task, tried_seed)
+                if record is not None:
+                    append(record, [Tried(seed=tried_seed, trajectory=trajectory)], sync=False)
             grade = await grader.grade(task, trajectory)
         done += 1
         on_attempt(done, total)
-        provenance = Provenance(seed=derive_seed(seed, "try", number), model=trajectory.model, steps=("attempt",))
+        provenance = Provenance(seed=tried_seed, model=trajectory.model, steps=("attempt",))
         return Item(payload=Attempted(task=task, trajectory=trajectory, grade=grade), provenance=provenance)
 
     attempted = await asyncio.gather(*(one(task, number) for task in tasks for number in range(tries)))
     return _filtered(attempted, filters, per_task)
+
+
+def _read(record: Path | None) -> dict[tuple[str, int], Trajectory]:
+    if record is None or not record.exists():
+        return {}
+    return {(each.trajectory.task_id, each.seed): each.trajectory for each in read_records(record, Tried)}
 
 
 def _filtered(items: Sequence[Item[Any]], filters: Sequence[Filter], per_task: int | None) -> Sampled:

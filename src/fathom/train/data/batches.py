@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.core.errors import ConfigError
 from fathom.core.seeds import derive_seed
 from fathom.train.data.rows import Row
 
@@ -81,12 +80,10 @@ def padded(rows: Sequence[Row], pad_id: int = 0) -> TokenBatch:
 
 def packed(rows: Sequence[Row], length: int, pad_id: int = 0) -> TokenBatch:
     """Rows end to end in sequences of `length` tokens, longest first into the first with room, each seeing itself only
-    and counting positions from 0. Raises `ConfigError` for a row that is longer."""
+    and counting positions from 0. A longer row is a sequence of its own."""
     bins: list[list[Row]] = []
     room: list[int] = []
     for row in sorted(rows, key=lambda row: -len(row.ids)):
-        if len(row.ids) > length:
-            raise ConfigError(f"a row of {len(row.ids)} tokens does not fit sequences of {length}")
         at = next((n for n, left in enumerate(room) if left >= len(row.ids)), len(bins))
         if at == len(bins):
             bins.append([])

@@ -26,8 +26,8 @@ class Row(NamedTuple):
 
     @property
     def trained(self) -> int:
-        """How many tokens have weight."""
-        return sum(weight != 0 for weight in self.weights)
+        """How many tokens have weight and something before them to be foretold from."""
+        return sum(weight != 0 for weight in self.weights[1:])
 
 
 class Built(NamedTuple):

@@ -13,16 +13,16 @@ from typing import Any, Protocol
 
 import numpy as np
 from pydantic import Field
-from tokenizers import Tokenizer
 
 from fathom.core.config import Config
 from fathom.llm.local.lm import CausalLM
+from fathom.llm.render.renderer import Renderer
 from fathom.rollout.group import Group
 from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
 from fathom.train.checkpoint import load_checkpoint, save_checkpoint
 from fathom.train.metrics import MetricsLog
-from fathom.train.optimize import OptimizerConfig, make_optimizer, update
+from fathom.train.optimize import OptimizerConfig, learning_rate, make_optimizer, update
 from fathom.train.rl.loss import SurrogateConfig, surrogate
 from fathom.train.rl.select import SelectConfig, Selected, select
 from fathom.train.supervised import CHECKPOINT
@@ -63,7 +63,7 @@ class RLTrainer:
         chosen = select(groups, self.config.select)
         metrics = batch_metrics(groups, chosen)
         if chosen.rows:
-            lr = self.config.optimizer.lr * min(1.0, (step + 1) / max(1, self.config.optimizer.warmup_steps))
+            lr = learning_rate(self.config.optimizer, step, self.config.steps)
             metrics |= update(
                 self.model,
                 self.optimizer,
@@ -116,7 +116,7 @@ OnRLStep = Callable[[int, dict[str, Any], list[Group]], None]
 
 async def train_rl(
     trainer: RLTrainer,
-    tokenizer: Tokenizer,
+    renderer: Renderer,
     pool: TaskPool,
     scheduler: Callable[[Callable[[], Any]], RolloutScheduler],
     folder: Path,
@@ -139,31 +139,34 @@ async def train_rl(
     with trainer.policy.updating():  # what the sampler cached belongs to other weights
         pass
     trainer.policy.policy_version = version
-    with MetricsLog(folder, from_step=first) as log:
-        for step in range(first, config.steps):
-            if _reached(recent, config):
-                break
-            began = time.perf_counter()
-            groups = await rollouts.batch(step)
-            sampled = time.perf_counter()
-            # In a thread, so that rollouts which may be ahead of this update go on meanwhile.
-            metrics = await asyncio.to_thread(trainer.step, groups, step)
-            for group in groups:
-                pool.record(group.task.id, group.pass_rate)
-            metrics["exchanged"] = pool.refresh(step + 1)
-            metrics["sample_seconds"] = round(sampled - began, 3)
-            metrics["seconds"] = round(time.perf_counter() - began, 3)
-            recent = [*recent, metrics["reward"]][-_RECENT:]
-            log.write(step, metrics)
-            on_step(step, metrics, groups)
-            last = step + 1 == config.steps or _reached(recent, config)
-            if (step + 1) % config.checkpoint_steps == 0 or last:
-                kept = {
-                    "step": step + 1,
-                    "version": trainer.policy.policy_version,
-                    "recent": recent,
-                    "pool": pool.state(),
-                    "scheduler": rollouts.state(),
-                }
-                save_checkpoint(folder / CHECKPOINT, trainer.model, tokenizer, trainer.optimizer, kept)
-    await rollouts.close()
+    try:
+        with MetricsLog(folder, from_step=first) as log:
+            for step in range(first, config.steps):
+                if _reached(recent, config):
+                    break
+                began = time.perf_counter()
+                groups = await rollouts.batch(step)
+                sampled = time.perf_counter()
+                # In a thread, so that rollouts which may be ahead of this update go on meanwhile.
+                metrics = await asyncio.to_thread(trainer.step, groups, step)
+                for group in groups:
+                    pool.record(group.task.id, group.pass_rate)
+                metrics["active_histogram"] = pool.histogram()
+                metrics["exchanged"] = pool.refresh(step + 1)
+                metrics["sample_seconds"] = round(sampled - began, 3)
+                metrics["seconds"] = round(time.perf_counter() - began, 3)
+                recent = [*recent, metrics["reward"]][-_RECENT:]
+                log.write(step, metrics)
+                on_step(step, metrics, groups)
+                last = step + 1 == config.steps or _reached(recent, config)
+                if (step + 1) % config.checkpoint_steps == 0 or last:
+                    kept = {
+                        "step": step + 1,
+                        "version": trainer.policy.policy_version,
+                        "recent": recent,
+                        "pool": pool.state(),
+                        "scheduler": rollouts.state(),
+                    }
+                    save_checkpoint(folder / CHECKPOINT, trainer.model, renderer, trainer.optimizer, kept)
+    finally:
+        await rollouts.close()

@@ -1,0 +1,22 @@
+"""The nano proof in its short form: from nothing to a model that researches a world it has never read of."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fathom.recipes.loop import run_loop
+from fathom.recipes.loop_config import nano_short
+
+
+@pytest.mark.timeout(1500)
+def test_from_nothing_to_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FATHOM_HOME", str(tmp_path / "home"))
+    accuracy = run_loop(nano_short(), tmp_path / "loop", lambda line: None)
+    assert accuracy["cpt"] <= 0.05
+    assert accuracy["sft"] >= 0.25
+    assert accuracy["rl"] >= 0.25
+    steps = [json.loads(line) for line in (tmp_path / "loop" / "rl" / "metrics.jsonl").read_text().splitlines()]
+    assert len(steps) == nano_short().rl.steps
+    assert all(step["ratio_error"] < 1e-5 for step in steps)
+    assert all(step["oldest_version"] == step["newest_version"] == step["step"] for step in steps)
