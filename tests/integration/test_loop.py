@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,8 +87,13 @@ def test_the_circle_turns_and_leaves_a_report(whole: tuple[Path, dict[str, float
     page = (folder / "report.html").read_text()
     for heading in ("Held-out accuracy", "Funnels", "Mean reward", "Entropy", "Masked", "after RL"):
         assert heading in page
-    write_loop_report([folder, folder], tmp_path / "both.html")
-    assert "mean and interval" in (tmp_path / "both.html").read_text()
+    without = tmp_path / "without"
+    shutil.copytree(folder, without)
+    (without / "held_out" / "rl.json").unlink()
+    write_loop_report([without, folder], tmp_path / "both.html")
+    both = (tmp_path / "both.html").read_text()
+    assert "mean and interval" in both
+    assert f'<td class="n"></td><td class="n">{accuracy["rl"]:.3f}</td>' in both
 
 
 @pytest.mark.timeout(600)
@@ -132,6 +138,10 @@ def test_a_branch_goes_on_from_the_same_model_with_other_settings_of_rl(
     assert not any(line.startswith(("cpt: step", "sft: step")) for line in said)
     # The rollouts of the first step are the same, since only what is made of them differs.
     assert metrics(folder, "rl")[0]["reward"] == metrics(whole[0], "rl")[0]["reward"]
+    before = (whole[0] / "sft" / "checkpoint" / "model.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match="another configuration"):
+        run_loop(other, whole[0], said.append, source=folder)
+    assert (whole[0] / "sft" / "checkpoint" / "model.safetensors").read_bytes() == before
     with pytest.raises(ConfigError, match="other settings of seed"):
         run_loop(resolve(other, overrides=("seed=5",)), tmp_path / "no", said.append, source=whole[0])
     with pytest.raises(ConfigError, match="holds no loop"):

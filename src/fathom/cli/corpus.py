@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +55,9 @@ def add(
         int | None, typer.Option("--pages", help="Make it a closed world, an invented encyclopaedia of so many pages.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of a closed world: another seed is another world.")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of a closed world, as given_names=false; repeatable.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Add files or a packaged corpus to a corpus, which is made if there is none.
@@ -63,8 +66,11 @@ def add(
     corpus is generated instead: `fathom corpus add closed --pages 2000 --seed 1`.
     """
     if pages is not None:
-        _add_closed(name, pages, seed, tuple(langs or ("en",)), json_, others=bool(paths or packaged or licence))
+        given = (f"pages={pages}", f"seed={seed}", f"langs={langs or ['en']}", *(settings or ()))
+        _add_closed(name, given, json_, others=bool(paths or packaged or licence or link is not None))
         return
+    if settings or seed:
+        raise ConfigError("--seed and --set are for closed worlds", hint="add --pages N")
     from fathom.recipes.corpora import CorpusSources, add_corpus
 
     sources = CorpusSources(
@@ -84,14 +90,14 @@ def add(
     _tell_problems(added.problems)
 
 
-def _add_closed(name: str, pages: int, seed: int, langs: tuple[str, ...], json_: bool, *, others: bool) -> None:
+def _add_closed(name: str, settings: Sequence[str], json_: bool, *, others: bool) -> None:
     from fathom.core.config import resolve
     from fathom.corpus.closed.knowledge import ClosedConfig
     from fathom.recipes.closed import ensure_closed
 
     if others:
-        raise ConfigError("a closed world takes no files", hint="leave paths, --from and --licence away")
-    config = resolve(ClosedConfig(), overrides=(f"pages={pages}", f"seed={seed}", f"langs={list(langs)}"))
+        raise ConfigError("a closed world takes no files", hint="leave paths, --from, --licence and --link away")
+    config = resolve(ClosedConfig(), overrides=settings)
     with _progress() as on_progress:
         snapshot = ensure_closed(name, Environment.read().home, config, on_progress)
     manifest = snapshot.manifest

@@ -8,7 +8,9 @@ import typer
 
 def loop(
     recipe: Annotated[str, typer.Option("--recipe", help="nano, or nano-short to see the circle turn.")] = "nano",
-    seed: Annotated[int, typer.Option("--seed", help="Of worlds, questions, weights and all that is drawn.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of worlds, questions, weights and all that is drawn; 0 by default.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the loop; loops/RECIPE-SEED in the home by default.")
     ] = None,
@@ -40,7 +42,8 @@ def loop(
 
     if recipe not in RECIPES:
         raise ConfigError(f"there is no recipe {recipe!r}; there is {', '.join(RECIPES)}")
-    config = resolve(RECIPES[recipe](), toml=toml, overrides=[f"seed={seed}", *(settings or ())])
-    folder = out or Environment.read().home / "loops" / f"{recipe}-{seed}"
+    given = [] if seed is None else [f"seed={seed}"]
+    config = resolve(RECIPES[recipe](), toml=toml, overrides=[*given, *(settings or ())])
+    folder = out or Environment.read().home / "loops" / f"{recipe}-{config.seed}"
     accuracy = run_loop(config, folder, lambda line: typer.echo(line, err=True), source=source)
     typer.echo(canonical_json({"folder": str(folder), "held_out_accuracy": accuracy}))

@@ -92,7 +92,7 @@ def run(argv: Sequence[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"{where}{error.strerror or error}", f"`fathom --debug {name} ...` shows where it happened", 1)
     except KeyboardInterrupt:
-        return _interrupted()
+        return _interrupted(name)
 
 
 def _take_debug(argv: Sequence[str]) -> tuple[bool, list[str]]:
@@ -110,14 +110,14 @@ def _invoke(name: str, args: list[str]) -> int:
     try:
         result = command.main(args=args, prog_name=f"fathom {name}", standalone_mode=False)
     except typer.Abort:
-        return _interrupted()
+        return _interrupted(name)
     except typer.TyperException as error:
         message = error.format_message()
         # Empty when typer has just printed the help of a group that was called without a subcommand.
         return _say(message, f"`fathom {name} --help` shows what it takes", 2) if message else 2
     # typer turns an interrupt into this exit code by itself.
     if result == INTERRUPTED:
-        return _interrupted()
+        return _interrupted(name)
     return result if isinstance(result, int) else 0
 
 
@@ -140,8 +140,11 @@ def _nearest(name: str) -> str:
     return f"did you mean `fathom {near[0]}`?" if near else "`fathom --help` lists them"
 
 
-def _interrupted() -> int:
-    return _say("interrupted", "`fathom runs` lists the runs, `fathom resume RUN` continues one", INTERRUPTED)
+def _interrupted(name: str) -> int:
+    hint = "`fathom runs` lists the runs, `fathom resume RUN` continues one"
+    if name in ("loop", "synth"):
+        hint = "the same command goes on where it broke off"
+    return _say("interrupted", hint, INTERRUPTED)
 
 
 def _say(message: str, hint: str, code: int) -> int:

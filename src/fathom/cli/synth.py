@@ -13,7 +13,15 @@ from fathom.core.errors import ConfigError
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make questions, trajectories and training samples.")
 
 Corpus = Annotated[str, typer.Argument(help="Name of a closed world; fathom corpus add closed --pages N makes one.")]
-Out = Annotated[Path, typer.Option("--out", help="File to write, JSON lines.")]
+
+
+def _file(path: Path) -> Path:
+    if not path.name or path.is_dir():
+        raise typer.BadParameter(f"{path} is no name of a file")
+    return path
+
+
+Out = Annotated[Path, typer.Option("--out", help="File to write, JSON lines.", callback=_file)]
 Seed = Annotated[int, typer.Option("--seed", help="Of all that is drawn.")]
 
 
@@ -43,6 +51,10 @@ def questions(
     base = closed_knowledge(corpus, Environment.read().home)
     pipeline = resolve(PipelineConfig(), overrides=(f"count={count}", f"seed={seed}"))
     outcome = make_questions(base, config, pipeline, out.with_suffix(".shards"))
+    if not outcome.items:
+        raise ConfigError(
+            f"no question came through\n{funnel_table(outcome.funnel)}", hint="other --shapes, more pages"
+        )
     tasks = write_tasks(outcome, out)
     sys.stdout.write(f"{funnel_table(outcome.funnel)}\n{out}: {len(tasks):,} questions\n")
 

@@ -26,17 +26,18 @@ C = TypeVar("C", bound=Config)
 def resolve(recipe: C, *, toml: Path | None = None, overrides: Sequence[str] = ()) -> C:
     """`recipe` with the settings of a TOML file and then of `a.b=c` texts laid over it.
 
-    A value is read as TOML (`3`, `true`, `"x"`, `[1, 2]`), and as plain text where it is not TOML. Raises `ConfigError`
+    A value is read as TOML (`3`, `true`, `"x"`, `[1, 2]`), and as plain text where it is not TOML. A table for a group
+    of settings changes those it names; for a setting that is a mapping itself it is the new value. Raises `ConfigError`
     naming the key.
     """
     tree = recipe.model_dump()
     if toml is not None:
-        _overlay(tree, _load_toml(toml), str(toml))
+        _overlay(recipe, tree, _load_toml(toml), str(toml))
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {text!r} is not of the form a.b=value")
-        _assign(tree, key.strip().split("."), _toml_value(value.strip()), text)
+        _assign(recipe, tree, key.strip().split("."), _toml_value(value.strip()), text)
     try:
         return type(recipe).model_validate(tree)
     except ValidationError as error:
@@ -54,23 +55,25 @@ def _load_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _overlay(tree: dict[str, Any], layer: Mapping[str, Any], source: str) -> None:
+def _overlay(group: Config, tree: dict[str, Any], layer: Mapping[str, Any], source: str) -> None:
     for key, value in layer.items():
         if key not in tree:
             raise ConfigError(f"{source}: there is no setting {key!r}; there are {', '.join(sorted(tree))}")
-        if isinstance(value, Mapping) and isinstance(tree[key], dict):
-            _overlay(tree[key], value, source)
+        inner = getattr(group, key)
+        if isinstance(value, Mapping) and isinstance(inner, Config):
+            _overlay(inner, tree[key], value, source)
         else:
             tree[key] = value
 
 
-def _assign(tree: dict[str, Any], path: list[str], value: Any, text: str) -> None:
+def _assign(group: Config, tree: dict[str, Any], path: list[str], value: Any, text: str) -> None:
+    inner: Any = group
     for part in path[:-1]:
-        inner = tree.get(part)
-        if not isinstance(inner, dict):
+        inner = getattr(inner, part, None) if isinstance(inner, Config) else None
+        if not isinstance(tree.get(part), dict):
             raise ConfigError(f"--set {text}: there is no group {part!r}")
-        tree = inner
-    if path[-1] not in tree:
+        tree = tree[part]
+    if path[-1] not in tree and isinstance(inner, Config):  # a mapping takes any key
         raise ConfigError(f"--set {text}: there is no setting {path[-1]!r}; there are {', '.join(sorted(tree))}")
     tree[path[-1]] = value
 

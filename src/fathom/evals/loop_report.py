@@ -87,11 +87,11 @@ def _accuracy_table(folders: Sequence[Path], seeds: Sequence[int]) -> str:
     head = "".join(f"<th>seed {seed}</th>" for seed in seeds)
     rows = []
     for stage in STAGES:
-        values = [sum(m[stage].values()) / len(m[stage]) for m in measured if stage in m]
+        each = [sum(m[stage].values()) / len(m[stage]) if stage in m else None for m in measured]
+        values = [value for value in each if value is not None]
         if not values:
             continue
-        cells = "".join(f'<td class="n">{value:.3f}</td>' for value in values)
-        cells += '<td class="n"></td>' * (len(folders) - len(values))
+        cells = "".join(f'<td class="n">{"" if value is None else f"{value:.3f}"}</td>' for value in each)
         n = next(len(m[stage]) for m in measured if stage in m)
         rows.append(f"<tr><td>{_STAGE_NAMES[stage]}</td>{cells}<td>{_summary(values, n)}</td></tr>")
     note = (

@@ -13,9 +13,8 @@ from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledg
 from fathom.corpus.closed.pages import documents
 from fathom.corpus.document import Document
 from fathom.corpus.snapshot import Snapshot, build_snapshot
-from fathom.recipes.corpora import corpus_folder, exists
+from fathom.recipes.corpora import CLOSED, corpus_folder, exists
 
-CONFIG = "closed.json"
 _REPORT_EVERY = 1000
 
 
@@ -27,19 +26,19 @@ def ensure_closed(name: str, home: Path, config: ClosedConfig, on_progress: Prog
     folder = corpus_folder(name, home)
     with exclusive(home / "corpora" / f".{name}.lock", f"waiting for another process that makes {name}", on_progress):
         if exists(folder):
-            if not (folder / CONFIG).is_file() or closed_config(name, home) != config:
+            if not (folder / CLOSED).is_file() or closed_config(name, home) != config:
                 raise ConfigError(
                     f"there is another corpus {name!r}", hint=f"fathom corpus remove {name}, or choose another name"
                 )
             return Snapshot.open(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / CONFIG, canonical_json(config).encode() + b"\n")
+        write_durably(folder / CLOSED, canonical_json(config).encode() + b"\n")
         return build_snapshot(folder, name, _reported(config, on_progress), on_progress=on_progress)
 
 
 def closed_config(name: str, home: Path) -> ClosedConfig:
     """What the closed world `name` was made from. Raises `ConfigError` for a corpus that is none, `InputError`."""
-    path = corpus_folder(name, home) / CONFIG
+    path = corpus_folder(name, home) / CLOSED
     if not path.is_file():
         raise ConfigError(f"{name!r} is no closed world", hint="fathom corpus add closed --pages 2000 makes one")
     try:

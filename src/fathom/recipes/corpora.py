@@ -29,6 +29,8 @@ PackageReader = Callable[[Path, Sequence[str], Progress], Iterator[Document]]
 PACKAGED: dict[str, PackageReader] = {"vital": read_vital}
 """Corpora the package registry ships: name to what reads their documents, given home, languages and progress."""
 
+CLOSED = "closed.json"  # in the folder of a corpus: what a closed world was made from
+
 
 class CorpusSources(Config):
     """What is to go into a corpus: files and folders, and corpora that the package registry ships."""
@@ -90,6 +92,8 @@ def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progr
     """
     folder = corpus_folder(name, home)
     _check(sources)
+    if (folder / CLOSED).exists():
+        raise ConfigError(f"{name} is a closed world, whose truth is known", hint="add to a corpus of another name")
     problems: list[str] = []
     documents = _read(sources, home, on_progress, problems)
     if exists(folder):

@@ -17,8 +17,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from fathom.core.assets import Progress, exclusive
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError, TrainingFault
+from fathom.core.errors import ConfigError, InputError, TrainingFault
 from fathom.core.jsonl import append, read_records
 from fathom.core.model import canonical_json, content_hash
 from fathom.core.provenance import code_version, versions
@@ -67,6 +68,19 @@ _SAMPLES = 8  # trajectories kept for the report, before and after RL
 
 
 @dataclass
+class Reading:
+    """The rows of continual pre-training."""
+
+    pages: list[Row]
+    transcripts: list[Row]
+
+    def mixed(self) -> list[Row]:
+        """Both in their own order, spread evenly over the whole."""
+        places = [(n / len(rows), row) for rows in (self.pages, self.transcripts) for n, row in enumerate(rows)]
+        return [row for _, row in sorted(places, key=lambda place: place[0])]
+
+
+@dataclass
 class Loop:
     """One loop in its folder."""
 
@@ -96,9 +110,9 @@ class Loop:
         agent = Apprentice(config, renderer)
         async with agent.chatting() as chat:
             measure = partial(self._measure, chat=chat, world=held_out, tasks=tests)
-            reading = [] if config.skip_cpt else self._reading(texts, taught, renderer)
-            if reading:
-                self._train("cpt", agent, reading, config.cpt)
+            reading = Reading([], []) if config.skip_cpt else self._reading(texts, taught, renderer)
+            if not config.skip_cpt:
+                self._train("cpt", agent, reading.mixed(), config.cpt)
                 await measure("cpt")
             rows = [row_of_messages(t.segments[0], renderer) for t in taught]
             self._train("sft", agent, self._replayed(rows, reading), config.sft)
@@ -106,30 +120,28 @@ class Loop:
             await self._rl(agent, chat, world, rl_tasks)
             await measure("rl")
             if config.second_turn and (own := await self._own(chat, world, base)):
-                agent.restart(None if config.skip_cpt else self.folder / "cpt" / CHECKPOINT)
-                tokens = count_tokens(rows)
+                agent.restart(self.folder / "sft" / CHECKPOINT)
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
-                again = config.sft.model_copy(update={"epochs": config.sft.epochs * tokens / count_tokens(rows)})
-                self._train("sft2", agent, self._replayed(rows, reading), again)
+                self._train("sft2", agent, self._replayed(rows, reading), config.sft)
                 await measure("sft2")
         await world.close()
         await held_out.close()
         return self.accuracy
 
-    def _reading(self, texts: Sequence[str], taught: Sequence[Trajectory], renderer: Renderer) -> list[Row]:
-        """What continual pre-training reads: texts first, then whole transcripts."""
+    def _reading(self, texts: Sequence[str], taught: Sequence[Trajectory], renderer: Renderer) -> Reading:
+        """What continual pre-training reads: pages and, evenly among them, whole transcripts."""
         fresh = self.config.fresh_weight
-        rows = [row_of_text(text, renderer, fresh=fresh) for text in texts]
-        transcripts = taught[: self.config.transcripts]
-        return rows + [row_of_transcript(t.segments[0], renderer, fresh=fresh) for t in transcripts]
+        pages = [row_of_text(text, renderer, fresh=fresh) for text in texts]
+        some = taught[: self.config.transcripts]
+        return Reading(pages, [row_of_transcript(t.segments[0], renderer, fresh=fresh) for t in some])
 
-    def _replayed(self, rows: Sequence[Row], reading: Sequence[Row]) -> list[Row]:
+    def _replayed(self, rows: Sequence[Row], reading: Reading) -> list[Row]:
         """The rows of fine-tuning with texts of pre-training among them, as many tokens as `replay` says: without them
         fine-tuning unlearns to copy."""
         share = self.config.replay
         left = count_tokens(rows) * share / (1 - share)
         replayed = []
-        for row in reversed(reading):  # the longer ones
+        for row in reversed(reading.pages):  # the longer ones
             if left <= 0:
                 break
             replayed.append(row)
@@ -148,6 +160,8 @@ class Loop:
         seed = derive_seed(self.config.seed, "questions", name)
         pipeline = PipelineConfig(count=count, shard=1000, seed=seed)
         outcome = make_questions(base, kinds, pipeline, path.with_suffix(".shards"))
+        if not outcome.items:
+            raise ConfigError(f"no {name} question came through", hint=f"shapes drawn: {kinds.shapes}; see max_lookups")
         self._save_funnel(f"questions {name}", outcome.funnel)
         return write_tasks(outcome, path)
 
@@ -278,15 +292,13 @@ class Apprentice:
 
     def __init__(self, config: LoopConfig, renderer: Renderer) -> None:
         self.config, self.renderer = config, renderer
-        self._seed = derive_seed(config.seed, "weights")
-        self.model = fresh_model(config.model, self._seed)
+        self.model = fresh_model(config.model, derive_seed(config.seed, "weights"))
         self.sampler = LocalSampler(self.model, renderer.end_id, config.sampler)
 
-    def restart(self, folder: Path | None) -> None:
-        """Take the weights of a model folder, or fresh ones."""
+    def restart(self, folder: Path) -> None:
+        """Take the weights of a model folder."""
         with self.sampler.updating():
-            source = load_model(folder) if folder else fresh_model(self.config.model, self._seed)
-            self.model.load_state_dict(source.state_dict())
+            self.model.load_state_dict(load_model(folder).state_dict())
 
     @asynccontextmanager
     async def chatting(self) -> AsyncIterator[LocalChat]:
@@ -329,7 +341,7 @@ def _claim(folder: Path, config: LoopConfig) -> None:
     settings = config.model_dump(mode="json")
     digest = content_hash({name: value for name, value in settings.items() if name != "threads"})
     if path.exists():
-        if json.loads(path.read_bytes())["hash"] != digest:
+        if _identity(path)["hash"] != digest:
             raise ConfigError(f"{folder} holds a loop of another configuration", hint="choose another --out")
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -337,12 +349,35 @@ def _claim(folder: Path, config: LoopConfig) -> None:
     write_durably(path, canonical_json(record).encode() + b"\n")
 
 
+def _once(say: Say) -> Progress:
+    """Say each thing once."""
+    said = set[str]()
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        if what not in said:
+            said.add(what)
+            say(what)
+
+    return on_progress
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        found["hash"], found["config"]
+    except (ValueError, KeyError) as error:
+        raise InputError(path, "corrupt", f"{error}", hint="choose another --out") from None
+    return found
+
+
 def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None = None) -> dict[str, float]:
     """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
     SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
-    if source is not None:
-        branch(source, config, folder)
-    accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())
-    write_loop_report([folder], folder / REPORT)
+    with exclusive(folder / ".lock", "another process runs this loop; waiting for it", _once(say)):
+        _claim(folder, config)  # before anything is copied into it
+        if source is not None:
+            branch(source, config, folder)
+        accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())
+        write_loop_report([folder], folder / REPORT)
     say(f"report: {folder / REPORT}")
     return accuracy

@@ -12,6 +12,7 @@ _LATER = {"threads", "rl", "rollout", "pool", "sampler", "tool_slots", "transpor
 _LATER |= {"second_turn", "second_questions", "second_tries", "rl_questions"}
 _STAGES = ("tokenizer", "cpt", "sft")
 _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracle.jsonl")
+_FUNNELS = tuple(f"funnels/{name}.json" for name in ("questions-sft", "questions-held-out", "trajectories-oracle"))
 _LAST = "held_out/sft.json"  # copied last: where it is, the rest is
 _HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _LAST)
 
@@ -32,8 +33,7 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
     for name in _STAGES:
         if (source / name).exists():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
-    funnels = (str(path.relative_to(source)) for path in source.glob("funnels/*.json"))
-    for name in (*_FILES, *funnels, *_HELD_OUT):
+    for name in (*_FILES, *_FUNNELS, *_HELD_OUT):
         if (source / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, folder / name)

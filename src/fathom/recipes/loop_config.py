@@ -18,7 +18,9 @@ from fathom.train.tokenizer import PAIRS, WIRE_PIECES, TokenizerConfig
 HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-out questions
 
 
-_OPTIMIZER = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0)
+# The learning rate falls over SFT only: what is learnt at a low one in CPT would be learnt twice.
+_CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0, final_lr=1.0)
+_SFT = _CPT.model_copy(update={"warmup_steps": 10, "final_lr": 0.05})
 
 
 class LoopConfig(Config):
@@ -26,8 +28,10 @@ class LoopConfig(Config):
 
     seed: int = Field(default=0, ge=0, description="of worlds, questions, weights and everything drawn")
     threads: int = Field(default=2, ge=1, description="of torch")
-    pages: int = Field(default=20_000, ge=100, description="pages of the world that is trained on")
-    held_out_pages: int = Field(default=2_000, ge=100, description="pages of the world of the held-out questions")
+    pages: int = Field(default=20_000, ge=100, le=1_000_000, description="pages of the world that is trained on")
+    held_out_pages: int = Field(
+        default=2_000, ge=100, le=1_000_000, description="pages of the world of the held-out questions"
+    )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.99, "chain2": 0.01}), description="questions of SFT: how to research"
@@ -40,7 +44,7 @@ class LoopConfig(Config):
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
-    transcripts: int = Field(default=0, ge=0, description="oracle trajectories read whole after the texts")
+    transcripts: int = Field(default=0, ge=0, description="oracle trajectories read whole among the texts")
     oracle_questions: int = Field(default=9_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
@@ -56,9 +60,9 @@ class LoopConfig(Config):
         attention_bias=True,
         start="recall",
     )
-    cpt: SupervisedConfig = SupervisedConfig(optimizer=_OPTIMIZER, ordered=True)
+    cpt: SupervisedConfig = SupervisedConfig(optimizer=_CPT, ordered=True, tokens_per_step=4096)
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
-    sft: SupervisedConfig = SupervisedConfig(optimizer=_OPTIMIZER, tokens_per_step=4096)
+    sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
     replay: float = Field(default=0.3, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
     rl: RLConfig = RLConfig(stop_reward=0.95)
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
@@ -99,11 +103,12 @@ def nano_short() -> LoopConfig:
         taught=QuestionConfig(shapes={"chain1": 1.0}),
         asked=QuestionConfig(shapes={"chain1": 1.0}),
         reading_texts=1_000,
-        oracle_questions=2_400,
+        transcripts=1_600,
+        oracle_questions=1_600,
         replay=0.15,
         rl_questions=300,
         held_out_questions=60,
-        rl=RLConfig(steps=6, checkpoint_steps=3),
+        rl=RLConfig(steps=4, checkpoint_steps=2),
         rollout=RolloutConfig(batch=8, group=8),
         second_turn=False,
     )

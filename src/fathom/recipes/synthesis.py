@@ -13,6 +13,7 @@ from fathom.core.trajectory import Trajectory
 from fathom.corpus.closed.knowledge import KnowledgeBase
 from fathom.grading.exact import ExactGrader
 from fathom.grading.protocol import Grade
+from fathom.llm.local.files import WEIGHTS
 from fathom.recipes.attempts import attempts
 from fathom.recipes.corpora import open_corpus
 from fathom.recipes.models import open_model
@@ -65,7 +66,8 @@ async def make_trajectories(
     world = SimulatedWorld(snapshot)
     chat = None if model == "oracle" else open_model(model, environment)
     attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world)
-    digest = content_hash([snapshot.hash, model, [task.id for task in tasks], tries, seed])
+    identity = [task.model_dump(mode="json") for task in tasks]
+    digest = content_hash([snapshot.hash, model, _weights_of(model), identity, tries, seed])
     record = out.with_name(f"{out.stem}.{digest[:12]}.attempts.jsonl")
     try:
         await _see_support(tasks[0], world, corpus)
@@ -80,6 +82,15 @@ async def make_trajectories(
     write_durably(out, "".join(canonical_json(each.trajectory) + "\n" for each in sampled.kept).encode())
     record.unlink(missing_ok=True)
     return sampled
+
+
+def _weights_of(model: str) -> list[int]:
+    """What tells the weights of a model in a folder from later ones."""
+    kind, _, folder = model.partition(":")
+    if kind != "local" or not (path := Path(folder) / WEIGHTS).is_file():
+        return []
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
 
 
 async def _see_support(task: Task, world: SimulatedWorld, corpus: str) -> None:

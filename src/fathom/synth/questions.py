@@ -10,9 +10,9 @@ Differs from the paper: uniqueness is checked exactly, which neither could do on
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from fathom.core.config import Config
 from fathom.core.model import content_hash
@@ -32,12 +32,20 @@ class QuestionConfig(Config):
     """What kinds of questions are made, as relative weights by shape: `chainN` of N hops, `bothN` with N constraints on
     one entity, `eitherN` with one of them a union ("A or B"), `fogN` a subgraph of N facts without those not needed."""
 
-    shapes: dict[str, Annotated[float, Field(ge=0)]] = Field(
+    shapes: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default={"chain1": 3, "chain2": 3, "chain3": 1, "both2": 2, "either2": 1, "fog4": 2, "fog6": 1},
         description="shape to weight",
     )
     obfuscations: int = Field(default=1, ge=0, description="clues made vague at most, in shapes other than chains")
     max_lookups: int = Field(default=8, ge=1, description="longest plan")
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> Self:
+        for shape in self.shapes:
+            kind, size = _kind_and_size(shape)
+            if kind == "chain" and size > self.max_lookups:
+                raise ValueError(f"{shape} takes {size} lookups, max_lookups is {self.max_lookups}")
+        return self
 
     @field_validator("shapes")
     @classmethod

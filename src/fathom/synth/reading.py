@@ -21,7 +21,7 @@ from fathom.synth.wording import forward_question
 ROLL_CALL = 0.25  # share of texts
 _ROLL_NAMES, _QUESTIONS = 10, 4
 _SHORT = 0.6  # share of the texts, the first ones, that have one page
-_PAGES = 3  # at most, in those after them
+_PAGES = 6  # at most, in those after them
 
 
 def reading_texts(base: KnowledgeBase, count: int, seed: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ relation, backward forms for the subject when the object is given (`{o}`). Sever
 
 from random import Random
 
-from fathom.corpus.closed.schema import RELATION_BY_NAME, Relation
+from fathom.corpus.closed.schema import Relation
 
 _FORWARD: dict[str, tuple[str, ...]] = {
     "born_in": ("Where was {s} born?", "In which city was {s} born?"),
@@ -98,7 +98,3 @@ def clause(relation: Relation, other: str, *, backward: bool = False) -> str:
 def description(relation: Relation, subject: str) -> str:
     """The object of the relation as a phrase: "the founder of Velor Works"."""
     return f"the {relation.noun} of {subject}"
-
-
-REVERSIBLE = tuple(name for name, relation in RELATION_BY_NAME.items() if relation.inverse)
-"""Relations whose facts also stand on the object's page, so that they can be followed backward."""

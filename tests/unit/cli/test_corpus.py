@@ -100,3 +100,15 @@ def test_many_problems_are_counted_and_a_screenful_shown(capsys: pytest.CaptureF
     _, _, err = run(capsys, "add", "north", str(folder))
     assert err.count("bad") == 20
     assert "25 problems; 5 more" in err
+
+
+def test_a_closed_world_takes_settings_and_nothing_else(capsys: pytest.CaptureFixture[str], pages: Path) -> None:
+    code, _, _ = run(capsys, "add", "world", "--pages", "100", "--set", "given_names=false")
+    assert code == 0
+    code, _, err = run(capsys, "add", "world", str(pages))
+    assert (code, "a closed world, whose truth is known" in err) == (2, True)
+    for args in (("--set", "given_names=false"), ("--seed", "3")):
+        code, _, err = run(capsys, "add", "other", str(pages), *args)
+        assert (code, "--seed and --set are for closed worlds" in err) == (2, True)
+    code, _, err = run(capsys, "add", "other", "--pages", "100", "--no-link")
+    assert (code, "takes no files" in err) == (2, True)

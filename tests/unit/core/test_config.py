@@ -20,6 +20,7 @@ class Outer(Config):
     tags: tuple[str, ...] = ()
     on: bool = False
     limit: int | None = None
+    weights: dict[str, int] = {"a": 1}
 
 
 def test_precedence(tmp_path: Path) -> None:
@@ -45,6 +46,15 @@ def test_precedence(tmp_path: Path) -> None:
 )
 def test_texts_need_no_quotes(text: str, value: str) -> None:
     assert resolve(Outer(), overrides=[text]).inner.name == value
+
+
+def test_a_mapping_is_replaced_by_a_table_and_takes_any_key(tmp_path: Path) -> None:
+    toml = tmp_path / "a.toml"
+    toml.write_text("[weights]\nc = 2\n")
+    recipe = Outer(weights={"a": 1, "b": 3})
+    assert resolve(recipe, toml=toml).weights == {"c": 2}
+    assert resolve(recipe, overrides=["weights={c = 2}"]).weights == {"c": 2}
+    assert resolve(recipe, overrides=["weights.c=2"]).weights == {"a": 1, "b": 3, "c": 2}
 
 
 def test_lists_numbers_and_truth_are_read_as_toml() -> None:

@@ -41,7 +41,7 @@ class ClosedConfig(Config):
         default=("en",), description='"en", and "zh" for a second page on each entity'
     )
     given_names: bool = Field(
-        default=True, description="persons have two names; with one, as other entities, contexts get shorter by a third"
+        default=True, description="persons have two names; with one, as other entities, contexts get shorter by a fifth"
     )
     distractors: float = Field(default=0.03, ge=0, le=0.5, description="share of pages that state no fact")
     near: float = Field(

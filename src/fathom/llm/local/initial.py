@@ -27,9 +27,10 @@ def initialise(model: CausalLM, generator: torch.Generator) -> CausalLM:
     with torch.no_grad():
         _normal(model, generator)
         if model.config.start == "recall":
-            for block in model.model.layers:
-                _mimetic(block.self_attn, model.config, generator)
-            _look_back(model.model.layers[0].self_attn, model.frequencies)
+            attentions = [module for module in model.modules() if isinstance(module, Attention)]
+            for attention in attentions:
+                _mimetic(attention, model.config, generator)
+            _look_back(attentions[0], model.frequencies)
     return model
 
 
@@ -62,7 +63,7 @@ def _mimetic(attention: Attention, config: LMConfig, generator: torch.Generator)
 
 def _for_queries(rows_KC_D: Tensor, attention: Attention) -> Tensor:
     """The rows of each key head for every query head that reads it, HC x D."""
-    heads = rows_KC_D.unflatten(0, (attention.kv_heads, attention.head_width))
+    heads = rows_KC_D.view(attention.kv_heads, attention.head_width, -1)
     return heads.repeat_interleave(attention.heads // attention.kv_heads, dim=0).flatten(0, 1)
 
 

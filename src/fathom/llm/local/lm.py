@@ -40,7 +40,12 @@ class LMConfig(Config):
     )
 
     @model_validator(mode="after")
-    def _biased(self) -> Self:
+    def _fits(self) -> Self:
+        if self.width % self.heads or self.heads % self.kv_heads or self.width // self.heads % 2:
+            raise ValueError(
+                f"{self.heads} heads do not divide a width of {self.width} into even parts, or are no multiple of "
+                f"{self.kv_heads} key-value heads"
+            )
         if self.start == "recall" and not self.attention_bias:
             raise ValueError("start = recall sets biases of the attention: it needs attention_bias")
         return self

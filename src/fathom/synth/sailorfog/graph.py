@@ -1,17 +1,15 @@
-"""Subgraphs by random walk, with true cycles, and how alike two of them are.
+"""Subgraphs by random walk, with true cycles.
 
 A related entity that is in the graph already is the same node again, and facts among known nodes are added on purpose:
 otherwise every walk gives a tree.
 
-Reference: WebSailor 2507.02592 section 3.2; WebSailor-V2 2509.13305 (links between existing nodes, WL hash).
+Reference: WebSailor 2507.02592 section 3.2; WebSailor-V2 2509.13305 (links between existing nodes).
 """
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from random import Random
 from typing import NamedTuple
 
-from fathom.core.model import content_hash
 from fathom.corpus.closed.knowledge import Fact, KnowledgeBase
 
 
@@ -77,17 +75,3 @@ def _closing(base: KnowledgeBase, nodes: Collection[int], found: Collection[Fact
     """Facts among known entities that are not in the graph yet."""
     facts = (fact for node in nodes for fact in base.facts(node))
     return [fact for fact in facts if isinstance(fact.object, int) and fact.object in nodes and fact not in found]
-
-
-def wl_hash(nodes: Sequence[int], edges: Sequence[Fact], labels: dict[int, str], rounds: int = 3) -> str:
-    """The Weisfeiler-Lehman hash of a labelled, directed graph: equal for isomorphic ones; the reverse does not hold
-    for all graphs."""
-    colours = dict(labels)
-    for _ in range(rounds):
-        around: dict[int, list[str]] = {node: [] for node in nodes}
-        for edge in edges:
-            subject, object_ = ends(edge)
-            around[subject].append(f">{edge.relation}{colours[object_]}")
-            around[object_].append(f"<{edge.relation}{colours[subject]}")
-        colours = {node: content_hash([colours[node], sorted(around[node])])[:16] for node in nodes}
-    return content_hash(sorted(Counter(colours.values()).items()))[:16]

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fathom.core.errors import ModelFault
 from fathom.core.jsonl import append, read_records
 from fathom.core.model import Frozen
 from fathom.core.seeds import derive_seed
@@ -52,7 +53,8 @@ async def rejection_sample(
     """`tries` attempts at each task, those that pass all filters kept, at most `per_task` of each task.
 
     The result is in the order of tasks and tries, however attempts end. Finished attempts go to the file `record`, and
-    those that it holds are not made again: it must be of the same agent and model.
+    those that it holds are not made again: it must be of the same agent and model. Raises `ModelFault` where attempts
+    failed for want of a model or a world; with a record the same call makes only those again.
     """
     room = asyncio.Semaphore(workers)
     done = 0
@@ -66,7 +68,7 @@ async def rejection_sample(
             trajectory = known.get((task.id, tried_seed))
             if trajectory is None:
                 trajectory = await attempt(task, tried_seed)
-                if record is not None:
+                if record is not None and trajectory.failure is None:
                     append(record, [Tried(seed=tried_seed, trajectory=trajectory)], sync=False)
             grade = await grader.grade(task, trajectory)
         done += 1
@@ -75,6 +77,12 @@ async def rejection_sample(
         return Item(payload=Attempted(task=task, trajectory=trajectory, grade=grade), provenance=provenance)
 
     attempted = await asyncio.gather(*(one(task, number) for task in tasks for number in range(tries)))
+    failures = [f for item in attempted if (f := item.payload.trajectory.failure) is not None]
+    if failures:
+        raise ModelFault(
+            f"{len(failures)} of {total} attempts failed, the first with {failures[0].error}: {failures[0].message}",
+            hint="the same command makes only those again" if record is not None else "",
+        )
     return _filtered(attempted, filters, per_task)
 
 
