@@ -186,6 +186,8 @@ def _attempts(folder: Path) -> str:
         samples = folder / "held_out" / f"{stage}.trajectories.jsonl"
         sides[stage] = {t.task_id: t for t in read_records(samples, Trajectory)} if samples.exists() else {}
     right = held_out(folder)
+    if not right.keys() >= sides.keys():
+        return '<p class="none">not measured yet</p>'
     common = [name for name in sides["sft"] if name in sides["rl"] and name in tasks]
     changed = sorted(common, key=lambda name: -abs(right["rl"][name] - right["sft"][name]))
     parts = []
@@ -195,7 +197,7 @@ def _attempts(folder: Path) -> str:
             for stage, when in (("sft", "before RL"), ("rl", "after RL"))
         )
         parts.append(f'<h3>{escape(tasks[name].question)}</h3><div class="pair">{halves}</div>')
-    return "".join(parts) or '<p class="none">not measured yet</p>'
+    return "".join(parts)
 
 
 def _attempt(trajectory: Trajectory, right: int, when: str) -> str:
