@@ -23,6 +23,7 @@ SETTINGS = (
     "pages=300",
     "held_out_pages=200",
     "reading_texts=60",
+    "transcripts=20",
     "oracle_questions=60",
     "rl_questions=40",
     "held_out_questions=10",

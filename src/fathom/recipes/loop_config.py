@@ -20,6 +20,8 @@ HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-o
 
 # The learning rate falls over SFT only: what is learnt at a low one in CPT would be learnt twice.
 _CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0, final_lr=1.0)
+# Muon in RL too: with AdamW entropy rose and names came apart.
+_RL = OptimizerConfig(kind="muon", lr=5e-4, matrix_lr=3e-3, weight_decay=0.0, warmup_steps=5, final_lr=1.0)
 _SFT = _CPT.model_copy(update={"warmup_steps": 10, "final_lr": 0.05})
 
 
@@ -34,7 +36,7 @@ class LoopConfig(Config):
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.99, "chain2": 0.01}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.92, "chain2": 0.08}), description="questions of SFT: how to research"
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
@@ -44,7 +46,7 @@ class LoopConfig(Config):
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
-    transcripts: int = Field(default=0, ge=0, description="oracle trajectories read whole among the texts")
+    transcripts: int = Field(default=4_500, ge=0, description="oracle trajectories read whole among the texts")
     oracle_questions: int = Field(default=9_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
@@ -64,7 +66,7 @@ class LoopConfig(Config):
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
     sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
     replay: float = Field(default=0.3, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
-    rl: RLConfig = RLConfig(stop_reward=0.95)
+    rl: RLConfig = RLConfig(steps=80, optimizer=_RL, stop_reward=0.95)
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)
@@ -108,7 +110,7 @@ def nano_short() -> LoopConfig:
         replay=0.15,
         rl_questions=300,
         held_out_questions=60,
-        rl=RLConfig(steps=4, checkpoint_steps=2),
+        rl=RLConfig(steps=4, optimizer=_RL, checkpoint_steps=2),
         rollout=RolloutConfig(batch=8, group=8),
         second_turn=False,
     )
