@@ -44,3 +44,15 @@ def test_a_matrix_without_a_gradient_stays_where_it_is() -> None:
     matrix = torch.ones(3, 3, requires_grad=True)
     Muon([matrix], lr=0.1).step()
     assert torch.equal(matrix.detach(), torch.ones(3, 3))
+
+
+def test_weight_decay_takes_off_its_share_before_the_step() -> None:
+    generator = torch.Generator().manual_seed(7)
+    start, gradient = (torch.randn(6, 4, generator=generator) for _ in range(2))
+    ends = []
+    for decay in (0.0, 0.25):
+        matrix = start.clone().requires_grad_()
+        matrix.grad = gradient.clone()
+        Muon([matrix], lr=0.1, weight_decay=decay).step()
+        ends.append(matrix.detach())
+    assert torch.allclose(ends[0] - ends[1], 0.1 * 0.25 * start, atol=1e-6)

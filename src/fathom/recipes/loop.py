@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 
 from fathom.core.assets import Progress, exclusive
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError, InputError, TrainingFault
+from fathom.core.errors import ConfigError, TrainingFault
 from fathom.core.jsonl import append, read_records
 from fathom.core.model import canonical_json, content_hash
 from fathom.core.provenance import code_version, versions
@@ -40,7 +40,7 @@ from fathom.llm.render.renderer import Renderer
 from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
-from fathom.recipes.loop_branch import branch
+from fathom.recipes.loop_branch import IDENTITY, branch, read_identity
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
@@ -62,7 +62,7 @@ from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
 Say = Callable[[str], None]
-IDENTITY, REPORT = "loop.json", "report.html"
+REPORT = "report.html"
 _TOKENIZER_TEXTS = 4_000
 _SAMPLES = 8  # trajectories kept for the report, before and after RL
 
@@ -82,7 +82,7 @@ class Reading:
 
 @dataclass
 class Loop:
-    """One loop in its folder."""
+    """One loop in its folder, which `run_loop` has claimed for it."""
 
     config: LoopConfig
     folder: Path
@@ -91,7 +91,6 @@ class Loop:
 
     def __post_init__(self) -> None:
         use_threads(self.config.threads)
-        _claim(self.folder, self.config)
         self.grader = ExactGrader()
         self.accuracy: dict[str, float] = {}
 
@@ -341,7 +340,7 @@ def _claim(folder: Path, config: LoopConfig) -> None:
     settings = config.model_dump(mode="json")
     digest = content_hash({name: value for name, value in settings.items() if name != "threads"})
     if path.exists():
-        if _identity(path)["hash"] != digest:
+        if read_identity(path)["hash"] != digest:
             raise ConfigError(f"{folder} holds a loop of another configuration", hint="choose another --out")
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -359,15 +358,6 @@ def _once(say: Say) -> Progress:
             say(what)
 
     return on_progress
-
-
-def _identity(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-        found["hash"], found["config"]
-    except (ValueError, KeyError) as error:
-        raise InputError(path, "corrupt", f"{error}", hint="choose another --out") from None
-    return found
 
 
 def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None = None) -> dict[str, float]:

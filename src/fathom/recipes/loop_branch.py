@@ -3,10 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-from fathom.core.errors import ConfigError
+from fathom.core.errors import ConfigError, InputError
 from fathom.recipes.loop_config import LoopConfig
 
+IDENTITY = "loop.json"
 # What settings after SFT may differ in.
 _LATER = {"threads", "rl", "rollout", "pool", "sampler", "tool_slots", "transport"}
 _LATER |= {"second_turn", "second_questions", "second_tries", "rl_questions"}
@@ -15,6 +17,17 @@ _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracl
 _FUNNELS = tuple(f"funnels/{name}.json" for name in ("questions-sft", "questions-held-out", "trajectories-oracle"))
 _LAST = "held_out/sft.json"  # copied last: where it is, the rest is
 _HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _LAST)
+
+
+def read_identity(path: Path) -> dict[str, Any]:
+    """What a loop's folder says it is: `hash` and `config` among others. Raises `InputError`."""
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(path, "corrupt", str(error), hint="choose another folder") from None
+    if not isinstance(found, dict) or not found.keys() >= {"hash", "config"}:
+        raise InputError(path, "corrupt", "it lacks hash or config", hint="choose another folder")
+    return found
 
 
 def branch(source: Path, config: LoopConfig, folder: Path) -> None:
@@ -26,7 +39,7 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
         return
     if not (source / _LAST).exists():
         raise ConfigError(f"{source} holds no loop that got through SFT")
-    theirs = json.loads((source / "loop.json").read_bytes())["config"]
+    theirs = read_identity(source / IDENTITY)["config"]
     ours = config.model_dump(mode="json")
     if other := sorted(name for name in ours.keys() - _LATER if theirs.get(name) != ours[name]):
         raise ConfigError(f"{source} has other settings of {', '.join(other)}", hint="branch with the same ones")

@@ -1,8 +1,9 @@
 """Training a small byte-level BPE tokenizer for a corpus and the wire of the agents.
 
 Three choices make copying names easy for a small model, which never has seen most of them. A capitalised word does not
-take its leading space in, so that a name has the same ids in a sentence, a query and an address. Digits stand alone.
-And what the wire writes between names (`<tool_call>\\n{"name": "search", ...`) is one token each.
+take its leading space in, so that a name has the same ids in a sentence, a query and an address; other words and
+punctuation take in the spaces on both sides, so that a word with a meaning comes before a name. Digits stand alone. And
+what the wire writes between names (`<tool_call>\\n{"name": "search", ...`) is one token each.
 """
 
 from collections.abc import Iterable

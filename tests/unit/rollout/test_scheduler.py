@@ -178,7 +178,7 @@ async def test_when_everything_fails_it_says_so() -> None:
     mine = scheduler(attempt, RolloutConfig(batch=2, group=2, retries=0, max_filtered=5))
     with pytest.raises(TrainingFault, match="groups of one batch") as raised:
         await asyncio.wait_for(mine.batch(0), 10)
-    assert "the last failure: " in raised.value.hint
+    assert raised.value.hint == "the last failure: ModelFault: down"
 
 
 async def test_an_ungradable_rollout_is_a_failure() -> None:

@@ -246,6 +246,20 @@ async def test_failures_are_told_and_tried_again(tasks: list[Task], world: Simul
     assert len((await rejection_sample(tasks[:5], attempt, ExactGrader(), (), record=record)).kept) == 5
 
 
+async def test_what_no_model_takes_is_dropped_and_counted(tasks: list[Task], world: SimulatedWorld) -> None:
+    once = attempts(OracleChat, world)
+
+    async def attempt(task: Task, seed: int) -> Trajectory:
+        failure = Failure(error="ModelRequestError", message="refused by policy")
+        lost = {"failure": failure, "stop": StopReason(kind="failed"), "answer": None}
+        return (await once(task, seed)).model_copy(update=lost if task.id == tasks[2].id else {})
+
+    sampled = await rejection_sample(tasks[:5], attempt, ExactGrader(), default_filters())
+    assert next(row.dropped for row in sampled.funnel if row.part == "correct")["failed"] == 1
+    with pytest.raises(ModelFault, match="1 of 1 attempts failed, the first with ModelRequestError: refused by policy"):
+        await rejection_sample([tasks[2]], attempt, ExactGrader(), default_filters())
+
+
 async def test_masks_cover_the_policy_and_nothing_else(taught: Sampled) -> None:
     provenance = Provenance(seed=1, model="oracle")
     for attempted in taught.kept[:20]:

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from fathom.core.errors import ConfigError, InputError
+from fathom.core.errors import ConfigError, InputError, TrainingFault
 from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.load import load_model
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.train.checkpoint import load_checkpoint, save_checkpoint, save_model
-from fathom.train.data.batches import padded
+from fathom.train.data.batches import TokenBatch, padded
 from fathom.train.data.rows import Row
 from fathom.train.metrics import MetricsLog
 from fathom.train.optimize import OptimizerConfig, cross_entropy, learning_rate, make_optimizer, update
@@ -77,6 +77,19 @@ def test_an_update_does_not_depend_on_micro_batches_nor_on_packing() -> None:
         results.append((metrics["loss"], metrics["grad_norm"]))
     for each in results[1:]:
         assert each == pytest.approx(results[0], rel=1e-4)
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_weights_alone() -> None:
+    model, config = fresh(), OptimizerConfig(lr=1e-2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def diverging(model: CausalLM, batch: TokenBatch) -> tuple[torch.Tensor, dict[str, float]]:
+        loss, extra = cross_entropy(model, batch)
+        return loss * math.inf, extra
+
+    with pytest.raises(TrainingFault, match=r"learning rate of 0\.01"):
+        update(model, make_optimizer(model, config), some_rows(), diverging, config, 1e-2)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fathom.core.errors import ModelFault
+from fathom.core.errors import ModelClosedError, ModelFault
 from fathom.core.jsonl import append, read_records
 from fathom.core.model import Frozen
 from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
-from fathom.core.trajectory import Trajectory
+from fathom.core.trajectory import Failure, Trajectory
 from fathom.grading.protocol import Grader
 from fathom.synth.protocol import Drop, Filter, FunnelRow, Item, Provenance
 from fathom.synth.trajectories.samples import Attempted
@@ -54,7 +54,7 @@ async def rejection_sample(
 
     The result is in the order of tasks and tries, however attempts end. Finished attempts go to the file `record`, and
     those that it holds are not made again: it must be of the same agent and model. Raises `ModelFault` where attempts
-    failed for want of a model or a world; with a record the same call makes only those again.
+    failed that may work later, or all failed; with a record the same call makes only those again.
     """
     room = asyncio.Semaphore(workers)
     done = 0
@@ -68,7 +68,7 @@ async def rejection_sample(
             trajectory = known.get((task.id, tried_seed))
             if trajectory is None:
                 trajectory = await attempt(task, tried_seed)
-                if record is not None and trajectory.failure is None:
+                if record is not None and not _may_work_later(trajectory.failure):
                     append(record, [Tried(seed=tried_seed, trajectory=trajectory)], sync=False)
             grade = await grader.grade(task, trajectory)
         done += 1
@@ -78,12 +78,17 @@ async def rejection_sample(
 
     attempted = await asyncio.gather(*(one(task, number) for task in tasks for number in range(tries)))
     failures = [f for item in attempted if (f := item.payload.trajectory.failure) is not None]
-    if failures:
+    if any(map(_may_work_later, failures)) or 0 < total == len(failures):
         raise ModelFault(
             f"{len(failures)} of {total} attempts failed, the first with {failures[0].error}: {failures[0].message}",
-            hint="the same command makes only those again" if record is not None else "",
+            hint="the same command goes on from the others" if record is not None else "",
         )
     return _filtered(attempted, filters, per_task)
+
+
+def _may_work_later(failure: Failure | None) -> bool:
+    """Whether infrastructure failed; a request that no model takes fails again (see `fathom.core.errors`)."""
+    return failure is not None and (failure.error.endswith("Fault") or failure.error == ModelClosedError.__name__)
 
 
 def _read(record: Path | None) -> dict[tuple[str, int], Trajectory]:
