@@ -35,7 +35,7 @@ def probe(modules: list[str], unwanted: list[str]) -> str:
     return done.stdout.strip()
 
 
-WITH_TORCH = ("fathom.train", "fathom.llm.local", "fathom.recipes.loop", "fathom.bench.loop_parts")
+WITH_TORCH = ("fathom.train", "fathom.llm.local", "fathom.recipes.loop", "fathom.recipes.tuning", "fathom.bench.loop_")
 
 
 def test_every_module_imports_quietly() -> None:

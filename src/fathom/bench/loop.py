@@ -7,12 +7,16 @@ import asyncio
 import importlib.util
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
 from fathom.core.config import native_default
 from fathom.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fathom.bench.loop_parts import Parts
 
 NAME = "loop"
 SUMMARY = "questions, training and sampling a second, beside TRL's SFT trainer and transformers' generate"
@@ -32,7 +36,7 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     for package in ("torch", "trl", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(f"this bench needs {package}", hint="make rivals installs what it compares with")
-    from fathom.bench.loop_parts import Parts, hf_generate, own_generate, own_sft, rl_step, trl_sft
+    from fathom.bench.loop_parts import Parts, own_sft, rl_step, trl_sft
     from fathom.llm.local.load import use_threads
 
     use_threads(2)
@@ -48,22 +52,41 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     figures["sft_tokens_per_second"] = round(statistics.median(own))
     figures["trl_sft_tokens_per_second"] = round(statistics.median(rival))
     figures["sft_ratio"] = round(statistics.median(a / b for a, b in zip(own, rival, strict=True)), 2)
-    own, free, rival = [], [], []
-    batch, new = (16, 16) if options.quick else (64, 64)
-    for number in range(rounds):
-        options.progress(f"sampling, round {number + 1} of {rounds}")
-        own.append(asyncio.run(own_generate(parts, batch, new, invariant=True)))
-        free.append(asyncio.run(own_generate(parts, batch, new, invariant=False)))
-        rival.append(hf_generate(parts, batch, new, options.scratch / "hf"))
-    figures["sampler_tokens_per_second"] = round(statistics.median(own))
-    figures["hf_generate_tokens_per_second"] = round(statistics.median(rival))
-    figures["sampler_ratio"] = round(statistics.median(a / b for a, b in zip(own, rival, strict=True)), 2)
-    # Without the same bits in any company, which the rival does not give either.
-    figures["sampler_free_ratio"] = round(statistics.median(a / b for a, b in zip(free, rival, strict=True)), 2)
+    figures |= _sampling(parts, options, rounds)
     options.progress("one RL step")
     began = time.perf_counter()
     figures |= asyncio.run(rl_step(parts, _checkpoint(options.home), 4 if options.quick else 16))
     options.progress(f"RL took {time.perf_counter() - began:.0f} s in all")
+    return figures
+
+
+def _sampling(parts: "Parts", options: BenchOptions, rounds: int) -> dict[str, Figure]:
+    """Rollouts, and turns of one length; ours with the same bits in any company and without, which the rival has not
+    either."""
+    from fathom.bench.loop_sampling import hf_generate, hf_rollouts, own_generate, own_rollouts, talks
+
+    folder = options.scratch / "hf"
+    batch, new = (16, 16) if options.quick else (64, 64)
+    conversations = talks(parts, batch)
+    ways: dict[str, Callable[[], float]] = {
+        "sampler": lambda: asyncio.run(own_rollouts(parts, conversations, invariant=True)),
+        "sampler_free": lambda: asyncio.run(own_rollouts(parts, conversations, invariant=False)),
+        "hf_generate": lambda: hf_rollouts(parts, conversations, folder),
+        "uniform_sampler": lambda: asyncio.run(own_generate(parts, batch, new, invariant=True)),
+        "uniform_sampler_free": lambda: asyncio.run(own_generate(parts, batch, new, invariant=False)),
+        "uniform_hf_generate": lambda: hf_generate(parts, batch, new, folder),
+    }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        options.progress(f"sampling, round {number + 1} of {rounds}")
+        for name, way in ways.items():
+            found[name].append(way())
+    figures: dict[str, Figure] = {
+        f"{name}_tokens_per_second": round(statistics.median(speeds)) for name, speeds in found.items()
+    }
+    for name in ("sampler", "sampler_free", "uniform_sampler", "uniform_sampler_free"):
+        rival = found["uniform_hf_generate" if name.startswith("uniform") else "hf_generate"]
+        figures[f"{name}_ratio"] = round(statistics.median(a / b for a, b in zip(found[name], rival, strict=True)), 2)
     return figures
 
 

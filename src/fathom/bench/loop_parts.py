@@ -19,7 +19,6 @@ from fathom.llm.local.chat import LocalChat
 from fathom.llm.local.lm import CausalLM
 from fathom.llm.local.load import fresh_model, load_model, load_renderer
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
-from fathom.llm.protocol import Sampling
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.recipes.attempts import attempts
@@ -37,8 +36,6 @@ from fathom.train.optimize import OptimizerConfig, cross_entropy, make_optimizer
 from fathom.train.rl.trainer import RLConfig, RLTrainer
 from fathom.train.tokenizer import train_tokenizer
 from fathom.world.simulated import SimulatedWorld
-
-_PROMPT_TOKENS = 256
 
 
 @dataclass
@@ -144,40 +141,6 @@ def trl_sft(parts: Parts, size: int, steps: int, folder: Path) -> float:
     trainer.train()
     tokens = sum(len(row.ids) for row in rows[size:])
     return tokens / (times[-1] - times[0])
-
-
-def _prompts(parts: Parts, batch: int) -> list[list[int]]:
-    """Prompts of one length, since generate pays for padding and that is not what is compared."""
-    ids = [token for row in parts.rows for token in row.ids]
-    return [ids[n * _PROMPT_TOKENS : (n + 1) * _PROMPT_TOKENS] for n in range(batch)]
-
-
-async def own_generate(parts: Parts, batch: int, new: int, *, invariant: bool) -> float:
-    """New tokens a second of our sampler, prefill counted in. No id ends a turn, so all have the same length."""
-    sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=batch, invariant=invariant))
-    await sampler.sample([1, 2, 3], Sampling(max_tokens=2, seed=0))
-    began = time.perf_counter()
-    sampling = [Sampling(max_tokens=new, seed=n) for n in range(batch)]
-    traces = await asyncio.gather(
-        *(sampler.sample(prompt, s) for prompt, s in zip(_prompts(parts, batch), sampling, strict=True))
-    )
-    seconds = time.perf_counter() - began
-    await sampler.close()
-    return sum(len(trace.ids_T) for trace in traces) / seconds
-
-
-def hf_generate(parts: Parts, batch: int, new: int, folder: Path) -> float:
-    """The same with transformers' generate: sampling at temperature 1, no top-k."""
-    torch, hf = importlib.import_module("torch"), importlib.import_module("transformers")
-    save_model(parts.model(), parts.renderer, folder)
-    model = hf.AutoModelForCausalLM.from_pretrained(folder)
-    ids = torch.tensor(_prompts(parts, batch))
-    settings = {"do_sample": True, "top_k": 0, "temperature": 1.0, "eos_token_id": None, "pad_token_id": 0}
-    model.generate(ids[:, :8], max_new_tokens=2, **settings)
-    began = time.perf_counter()
-    with torch.inference_mode():
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, **settings)
-    return float((out.shape[1] - ids.shape[1]) * batch / (time.perf_counter() - began))
 
 
 async def rl_step(parts: Parts, checkpoint: Path | None, groups: int) -> Mapping[str, Figure]:

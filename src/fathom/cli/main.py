@@ -35,7 +35,9 @@ COMMANDS = {
     "replay": Command("fathom.cli.runs:replay", "Repeat a run from its records, without a model"),
     "eval": Command("fathom.cli.eval:evaluate", "Score an agent and a model on a question set"),
     "synth": Command("fathom.cli.synth:app", "Make questions, trajectories and training samples"),
+    "train": Command("fathom.cli.train:app", "Fine-tune a model folder on samples of your own"),
     "loop": Command("fathom.cli.loop:loop", "Train an agent from nothing: world, questions, CPT, SFT, RL"),
+    "compare": Command("fathom.cli.compare:compare", "Lay loops side by side: seeds with intervals, ablations"),
     "serve": Command("fathom.cli.serve:serve", "Offer a local model over HTTP, by token ids"),
     "bench": Command("fathom.bench.command:bench", "Run a measurement; `fathom bench list` shows them"),
 }
@@ -142,7 +144,7 @@ def _nearest(name: str) -> str:
 
 def _interrupted(name: str) -> int:
     hint = "`fathom runs` lists the runs, `fathom resume RUN` continues one"
-    if name in ("loop", "synth"):
+    if name in ("loop", "synth", "train"):
         hint = "the same command goes on where it broke off"
     return _say("interrupted", hint, INTERRUPTED)
 

@@ -4,20 +4,28 @@ It reads what the loop left in its folder, or in several folders of different se
 are left out, so a report can be made of a loop that is under way.
 """
 
-import json
-import math
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from fathom.core.jsonl import read_records, read_rows
+from fathom.core.jsonl import read_records
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
-from fathom.evals.charts import Series, graph_chart, line_chart, share_chart
+from fathom.evals.charts import graph_chart, line_chart, share_chart
+from fathom.evals.loop_figures import (
+    STAGES,
+    held_out,
+    loop_names,
+    metrics,
+    read_object,
+    repeat_each_other,
+    series,
+    smoothed,
+    student_interval,
+    wilson_interval,
+)
 
-STAGES = ("cpt", "sft", "rl", "sft2")
 _STAGE_NAMES = {"cpt": "CPT", "sft": "SFT", "rl": "RL", "sft2": "second turn: SFT on its own trajectories"}
 _HISTOGRAM = ("0", "below 1/4", "below 1/2", "below 3/4", "below 1", "1")
 _RL_CHARTS = (
@@ -28,26 +36,28 @@ _RL_CHARTS = (
     ("masked_share", "Masked", "share of rollouts left out of the loss as chosen negatives", 0.0, 1.0),
     ("grad_norm", "Gradient norm", "before clipping", 0.0, None),
 )
+_SMOOTHED = 5  # steps, where curves of several loops lie over each other
 _SHOWN_CHARS = 700
 _SHOWN_QUESTIONS, _SHOWN_ATTEMPTS = 6, 4
 
 
 def write_loop_report(folders: Sequence[Path], out: Path) -> None:
-    """Write the report of these loops to `out`. Raises `InputError` where a file of theirs is damaged."""
+    """Write the report of these loops to `out`; charts show all, funnels and attempts are of the first. Raises
+    `InputError` where a file of theirs is missing or damaged."""
     style = resources.files("fathom.evals").joinpath("loop_report.css").read_text(encoding="utf-8")
     first = folders[0]
-    about = json.loads((first / "loop.json").read_bytes())
-    seeds = [json.loads((folder / "loop.json").read_bytes())["config"]["seed"] for folder in folders]
+    about = read_object(first / "loop.json")
+    names = loop_names(folders)
     parts = [
-        f"<h1>The circle, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}</h1>",
+        f"<h1>The circle: {escape(', '.join(names))}</h1>",
         f'<p class="small">commit {escape(str(about["commit"])[:12])}; world of {about["config"]["pages"]:,} pages; '
         f"held-out questions from another world of {about['config']['held_out_pages']:,} pages</p>",
         "<h2>Held-out accuracy</h2>",
-        _accuracy_table(folders, seeds),
+        _accuracy_table(folders, names),
         "<h2>Supervised training</h2>",
-        _supervised(folders, seeds),
+        _supervised(folders, names),
         "<h2>Reinforcement learning</h2>",
-        _rl(folders, seeds),
+        _rl(folders, names),
         "<h2>Funnels</h2>",
         _funnels(first),
         "<h2>Questions</h2>",
@@ -61,30 +71,10 @@ def write_loop_report(folders: Sequence[Path], out: Path) -> None:
     out.write_text(page, encoding="utf-8")
 
 
-def held_out(folder: Path) -> dict[str, dict[str, int]]:
-    """Of each stage that was measured, whether each held-out question was answered right (1) or not (0)."""
-    found = {}
-    for stage in STAGES:
-        path = folder / "held_out" / f"{stage}.json"
-        if path.exists():
-            found[stage] = json.loads(path.read_bytes())["correct"]
-    return found
-
-
-def metrics(folder: Path, stage: str) -> list[dict[str, Any]]:
-    """The metrics of a stage, a torn last line left out; empty where the stage was not run."""
-    path = folder / stage / "metrics.jsonl"
-    return list(read_rows(path)) if path.exists() else []
-
-
-def series(rows: Sequence[dict[str, Any]], name: str) -> Series:
-    """One metric over steps."""
-    return [(row["step"], row[name]) for row in rows if isinstance(row.get(name), int | float)]
-
-
-def _accuracy_table(folders: Sequence[Path], seeds: Sequence[int]) -> str:
+def _accuracy_table(folders: Sequence[Path], names: Sequence[str]) -> str:
     measured = [held_out(folder) for folder in folders]
-    head = "".join(f"<th>seed {seed}</th>" for seed in seeds)
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    comparable = len(folders) == 1 or repeat_each_other(folders)
     rows = []
     for stage in STAGES:
         each = [sum(m[stage].values()) / len(m[stage]) if stage in m else None for m in measured]
@@ -93,10 +83,12 @@ def _accuracy_table(folders: Sequence[Path], seeds: Sequence[int]) -> str:
             continue
         cells = "".join(f'<td class="n">{"" if value is None else f"{value:.3f}"}</td>' for value in each)
         n = next(len(m[stage]) for m in measured if stage in m)
-        rows.append(f"<tr><td>{_STAGE_NAMES[stage]}</td>{cells}<td>{_summary(values, n)}</td></tr>")
+        rows.append(
+            f"<tr><td>{_STAGE_NAMES[stage]}</td>{cells}<td>{_interval(values, n) if comparable else ''}</td></tr>"
+        )
     note = (
         "Share of held-out questions answered right by the greedy policy. None of their entities was trained on. With "
-        "several seeds the interval is Student's over seeds, with one Wilson's over questions, both of 95 %."
+        "several seeds the interval is Student's over seeds, with one loop Wilson's over questions, both of 95 %."
     )
     return (
         f"<table><tr><th>after</th>{head}<th>mean and interval</th></tr>{''.join(rows)}</table>"
@@ -104,30 +96,22 @@ def _accuracy_table(folders: Sequence[Path], seeds: Sequence[int]) -> str:
     )
 
 
-# 97.5 % points of Student's t by degrees of freedom.
-_STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365}
-
-
-def _summary(values: Sequence[float], n: int) -> str:
-    mean = sum(values) / len(values)
+def _interval(values: Sequence[float], n: int) -> str:
     if len(values) > 1:
-        spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
-        half = _STUDENT.get(len(values) - 1, 2.0) * spread
+        mean, half = student_interval(values)
         return f"{mean:.3f} &plusmn; {half:.3f}"
-    z = 1.96
-    centre = (mean + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
-    return f"{mean:.3f} ({centre - half:.3f} to {centre + half:.3f})"
+    low, high = wilson_interval(values[0], n)
+    return f"{values[0]:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _figure(title: str, what: str, chart: str) -> str:
     return f'<div><h3>{escape(title)}</h3>{chart}<p class="small">{escape(what)}</p></div>'
 
 
-def _supervised(folders: Sequence[Path], seeds: Sequence[int]) -> str:
+def _supervised(folders: Sequence[Path], names: Sequence[str]) -> str:
     figures = []
     for stage in ("cpt", "sft", "sft2"):
-        lines = {f"seed {s}": series(metrics(f, stage), "loss") for f, s in zip(folders, seeds, strict=True)}
+        lines = {name: series(metrics(f, stage), "loss") for f, name in zip(folders, names, strict=True)}
         if any(lines.values()):
             figures.append(
                 _figure(f"{_STAGE_NAMES[stage]}: loss", "nats per trained token, over steps", line_chart(lines))
@@ -135,23 +119,23 @@ def _supervised(folders: Sequence[Path], seeds: Sequence[int]) -> str:
     return f'<div class="charts">{"".join(figures)}</div>'
 
 
-def _rl(folders: Sequence[Path], seeds: Sequence[int]) -> str:
+def _rl(folders: Sequence[Path], names: Sequence[str]) -> str:
     rows = [metrics(folder, "rl") for folder in folders]
+    window = 1 if len(folders) == 1 else _SMOOTHED
     figures = []
     for name, title, what, low, high in _RL_CHARTS:
-        lines = {f"seed {seed}": series(each, name) for each, seed in zip(rows, seeds, strict=True)}
+        lines = {label: smoothed(series(each, name), window) for each, label in zip(rows, names, strict=True)}
+        what += f", running mean of {window} steps" if window > 1 else ""
         figures.append(_figure(title, what, line_chart(lines, low=low, high=high)))
     shares = [(row["step"], row["pass_histogram"]) for row in rows[0]]
-    figures.append(
-        _figure("Pass rates", f"share of groups by pass rate, seed {seeds[0]}", share_chart(shares, _HISTOGRAM))
-    )
+    figures.append(_figure("Pass rates", f"share of groups by pass rate, {names[0]}", share_chart(shares, _HISTOGRAM)))
     return f'<div class="charts">{"".join(figures)}</div>'
 
 
 def _funnels(folder: Path) -> str:
     parts = []
     for path in sorted((folder / "funnels").glob("*.json")):
-        funnel = json.loads(path.read_bytes())
+        funnel = read_object(path)
         rows = "".join(
             f'<tr><td>{escape(row["part"])}</td><td class="n">{row["entered"]:,}</td><td class="n">{row["left"]:,}</td>'
             f"<td>{escape(', '.join(f'{k} {v:,}' for k, v in row['dropped'].items()))}</td></tr>"

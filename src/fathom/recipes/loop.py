@@ -22,7 +22,6 @@ from fathom.core.config import Environment
 from fathom.core.errors import ConfigError, TrainingFault
 from fathom.core.jsonl import append, read_records
 from fathom.core.model import canonical_json, content_hash
-from fathom.core.provenance import code_version, versions
 from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
 from fathom.core.texts import write_durably
@@ -40,7 +39,8 @@ from fathom.llm.render.renderer import Renderer
 from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
-from fathom.recipes.loop_branch import IDENTITY, branch, read_identity
+from fathom.recipes.identity import claim
+from fathom.recipes.loop_branch import IDENTITY, branch
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
@@ -334,20 +334,6 @@ def _record(path: Path) -> Path:
     return path.with_suffix(".attempts.jsonl")
 
 
-def _claim(folder: Path, config: LoopConfig) -> None:
-    """Make the folder this loop's, or see that it is. Threads may differ between its runs."""
-    path = folder / IDENTITY
-    settings = config.model_dump(mode="json")
-    digest = content_hash({name: value for name, value in settings.items() if name != "threads"})
-    if path.exists():
-        if read_identity(path)["hash"] != digest:
-            raise ConfigError(f"{folder} holds a loop of another configuration", hint="choose another --out")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    record = {"hash": digest, "config": settings, "commit": code_version(), "versions": versions()}
-    write_durably(path, canonical_json(record).encode() + b"\n")
-
-
 def _once(say: Say) -> Progress:
     """Say each thing once."""
     said = set[str]()
@@ -364,7 +350,10 @@ def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None 
     """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
     SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
     with exclusive(folder / ".lock", "another process runs this loop; waiting for it", _once(say)):
-        _claim(folder, config)  # before anything is copied into it
+        # Threads may differ between its runs.
+        claim(
+            folder / IDENTITY, config.model_dump(mode="json"), free=frozenset({"threads"})
+        )  # before anything is copied into it
         if source is not None:
             branch(source, config, folder)
         accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())

@@ -1,11 +1,10 @@
 """Branches of a loop: one that goes on from another's fine-tuned model with other settings of RL, for ablations."""
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-from fathom.core.errors import ConfigError, InputError
+from fathom.core.errors import ConfigError
+from fathom.recipes.identity import read_identity
 from fathom.recipes.loop_config import LoopConfig
 
 IDENTITY = "loop.json"
@@ -17,17 +16,6 @@ _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracl
 _FUNNELS = tuple(f"funnels/{name}.json" for name in ("questions-sft", "questions-held-out", "trajectories-oracle"))
 _LAST = "held_out/sft.json"  # copied last: where it is, the rest is
 _HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _LAST)
-
-
-def read_identity(path: Path) -> dict[str, Any]:
-    """What a loop's folder says it is: `hash` and `config` among others. Raises `InputError`."""
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise InputError(path, "corrupt", str(error), hint="choose another folder") from None
-    if not isinstance(found, dict) or not found.keys() >= {"hash", "config"}:
-        raise InputError(path, "corrupt", "it lacks hash or config", hint="choose another folder")
-    return found
 
 
 def branch(source: Path, config: LoopConfig, folder: Path) -> None:

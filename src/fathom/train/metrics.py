@@ -4,13 +4,13 @@ A run that resumes at step n first forgets what was written from n on, so that a
 """
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fathom.core.jsonl import append, read_rows
+from fathom.core.model import canonical_json
 from fathom.core.texts import write_durably
 
 METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
@@ -24,7 +24,7 @@ class MetricsLog:
         self._path = folder / METRICS
         if self._path.exists():
             kept = [row for row in read_rows(self._path) if row["step"] < from_step]
-            write_durably(self._path, "".join(json.dumps(row) + "\n" for row in kept).encode())
+            write_durably(self._path, "".join(canonical_json(row) + "\n" for row in kept).encode())
         self._board: Any = None
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter

@@ -1,0 +1,115 @@
+"""Figures of loops, read from what they left in their folders: accuracy by stage, curves, intervals."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fathom.core.errors import InputError
+from fathom.core.jsonl import read_rows
+from fathom.evals.charts import Series
+
+STAGES = ("cpt", "sft", "rl", "sft2")
+_ENDS = 10  # steps at the start and at the end of RL whose mean reward is told
+# 97.5 % points of Student's t by degrees of freedom.
+_STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of a loop's folder. Raises `InputError`."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(path, "missing", error.strerror or "cannot be read", hint="name folders of loops") from None
+    except ValueError as error:
+        raise InputError(path, "corrupt", str(error)) from None
+    if not isinstance(found, dict):
+        raise InputError(path, "corrupt", "not a JSON object")
+    return found
+
+
+def repeat_each_other(folders: Sequence[Path]) -> bool:
+    """Whether the loops are several of one configuration but for their seeds: then a mean over them says something."""
+    configs = [read_object(folder / "loop.json")["config"] for folder in folders]
+    seeds = {config.pop("seed") for config in configs}
+    for config in configs:
+        config.pop("threads", None)
+    return len(folders) > 1 and len(seeds) == len(folders) and all(config == configs[0] for config in configs)
+
+
+def loop_names(folders: Sequence[Path]) -> list[str]:
+    """What the loops are called side by side: by their seeds where nothing else differs, else by their folders."""
+    if len(folders) > 1 and not repeat_each_other(folders):
+        return [folder.absolute().name for folder in folders]
+    return [f"seed {read_object(folder / 'loop.json')['config']['seed']}" for folder in folders]
+
+
+def held_out(folder: Path) -> dict[str, dict[str, int]]:
+    """Of each stage that was measured, whether each held-out question was answered right (1) or not (0)."""
+    paths = {stage: folder / "held_out" / f"{stage}.json" for stage in STAGES}
+    return {stage: read_object(path)["correct"] for stage, path in paths.items() if path.exists()}
+
+
+def metrics(folder: Path, stage: str) -> list[dict[str, Any]]:
+    """The metrics of a stage, a torn last line left out; empty where the stage was not run."""
+    path = folder / stage / "metrics.jsonl"
+    return list(read_rows(path)) if path.exists() else []
+
+
+def series(rows: Sequence[dict[str, Any]], name: str) -> Series:
+    """One metric over steps."""
+    return [(row["step"], row[name]) for row in rows if isinstance(row.get(name), int | float)]
+
+
+def smoothed(line: Series, window: int) -> Series:
+    """Each point the mean of the last `window` ones."""
+    values = [y for _, y in line]
+    spans = [values[max(0, at + 1 - window) : at + 1] for at in range(len(values))]
+    return [(x, sum(span) / len(span)) for (x, _), span in zip(line, spans, strict=True)]
+
+
+def student_interval(values: Sequence[float]) -> tuple[float, float]:
+    """(mean, half width of its 95 % interval) over at least two values taken as normal."""
+    mean = sum(values) / len(values)
+    spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
+    return mean, _STUDENT.get(len(values) - 1, 2.0) * spread
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of n trials."""
+    z = 1.96
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def loop_figures(folder: Path) -> dict[str, Any]:
+    """Held-out accuracy by stage; mean reward and entropy of the first and last ten steps of RL; seconds by stage."""
+    figures: dict[str, Any] = {
+        "held_out": {stage: round(sum(right.values()) / len(right), 4) for stage, right in held_out(folder).items()}
+    }
+    rl = metrics(folder, "rl")
+    for name in ("reward", "policy_entropy") if rl else ():
+        values = [row[name] for row in rl]
+        figures[f"{name}_first"] = round(_mean(values[:_ENDS]), 4)
+        figures[f"{name}_last"] = round(_mean(values[-_ENDS:]), 4)
+    figures["rl_steps"] = len(rl)
+    seconds = {stage: sum(row["seconds"] for row in metrics(folder, stage)) for stage in STAGES}
+    figures["seconds"] = {stage: round(spent) for stage, spent in seconds.items() if spent}
+    return figures
+
+
+def mean_figures(figures: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float]]:
+    """(mean, half width of its 95 % interval) of what at least two of the loops have."""
+    found: dict[str, list[float]] = {}
+    for each in figures:
+        ends = {name: value for name, value in each.items() if name.startswith(("reward", "policy_entropy"))}
+        for name, value in {**each["held_out"], **ends}.items():
+            found.setdefault(name, []).append(value)
+    means = {name: student_interval(values) for name, values in found.items() if len(values) > 1}
+    return {name: (round(mean, 4), round(half, 4)) for name, (mean, half) in means.items()}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
