@@ -19,7 +19,7 @@ HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-o
 
 
 # The learning rate falls over SFT only: what is learnt at a low one in CPT would be learnt twice.
-_CPT = OptimizerConfig(kind="muon", lr=4e-3, matrix_lr=0.02, weight_decay=0.0, final_lr=1.0)
+_CPT = OptimizerConfig(kind="muon", lr=8e-3, matrix_lr=0.02, weight_decay=0.0, final_lr=1.0)
 # Muon in RL too: with AdamW entropy rose and names came apart.
 _RL = OptimizerConfig(kind="muon", lr=5e-4, matrix_lr=3e-3, weight_decay=0.0, warmup_steps=5, final_lr=1.0)
 _SFT = _CPT.model_copy(update={"warmup_steps": 10, "final_lr": 0.05})
@@ -36,7 +36,7 @@ class LoopConfig(Config):
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.92, "chain2": 0.08}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.9, "chain2": 0.1}), description="questions of SFT: how to research"
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
@@ -66,7 +66,7 @@ class LoopConfig(Config):
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
     sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
     replay: float = Field(default=0.3, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
-    rl: RLConfig = RLConfig(steps=80, optimizer=_RL, stop_reward=0.95)
+    rl: RLConfig = RLConfig(steps=100, optimizer=_RL, stop_reward=0.95)
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)

@@ -1,24 +1,26 @@
-"""Fresh weights: normal ones, or a start from which a model learns to copy out of its context sooner.
+"""Fresh weights: normal ones, or a start from which a model learns to copy out of its context much sooner.
 
-Copying takes two steps that a model made of noise has to find one after the other: heads that look at the token before,
-and heads of a later layer that look for what follows an earlier occurrence of the token at hand. The `recall` start
-gives it the beginning of both. All of it is trained like any other weight.
+Copying a name takes two steps that a model made of noise has to find one after the other: heads that look at the token
+before, and heads of the next layer that look for what followed an earlier occurrence of the token at hand, and say it.
+The `recall` start has the beginning of both. All of it is trained like any other weight.
 
-Reference: Trockman and Kolter 2023, "Mimetic initialization of self-attention layers" (2305.09828): queries and keys
-that agree, values and outputs that are each other's transpose. Olsson et al. 2022, "In-context learning and induction
-heads" (2209.11895): previous-token heads.
-Differs from the papers: one orthogonal matrix for all heads of a layer; previous-token heads by rotated biases.
+Reference: Olsson et al. 2022, "In-context learning and induction heads" (2209.11895): the circuit. Trockman and Kolter
+2023, "Mimetic initialization of self-attention layers" (2305.09828): queries and keys that agree, values and outputs
+that are each other's transpose.
+Differs from the papers: the circuit is put in, not found; previous-token heads by rotated biases.
 """
 
 import torch
 from torch import Tensor, nn
 
-from fathom.llm.local.lm import Attention, CausalLM, LMConfig
+from fathom.llm.local.lm import Attention, CausalLM
 
-_AGREE = 0.8  # size of queries and keys in their common basis
-_NOISE = 0.5  # share of the normal numbers that stays in them
-_CARRY = 0.7  # of what is attended to, how much goes into the stream
-_LOOK_BACK = 4.0  # size of the biases in each of the fastest rotary pairs
+_EMBEDDED = 0.2  # standard deviation of embeddings: what a block adds at first must not drown the token itself
+_EARLIER, _FOUND = 1.5, 5.0  # what the first and second layer carry into the stream, in sizes of an embedding
+_AGREE, _AGREE_LATER = 2.0, 0.8  # size of queries and keys in their common basis, in the second layer and after it
+_NOISE = 0.3  # share of the normal numbers that stays in them
+_SLOW = 0.02  # radians a position: rotary pairs that turn faster know no token two hundred positions away
+_LOOK_BACK = 8.0  # size of the biases in each of the fastest rotary pairs
 _PAIRS = 5
 
 
@@ -27,10 +29,7 @@ def initialise(model: CausalLM, generator: torch.Generator) -> CausalLM:
     with torch.no_grad():
         _normal(model, generator)
         if model.config.start == "recall":
-            attentions = [module for module in model.modules() if isinstance(module, Attention)]
-            for attention in attentions:
-                _mimetic(attention, model.config, generator)
-            _look_back(attentions[0], model.frequencies)
+            _recall(model, generator)
     return model
 
 
@@ -48,17 +47,41 @@ def _normal(model: CausalLM, generator: torch.Generator) -> None:
             nn.init.normal_(parameter, std=std * scale, generator=generator)
 
 
-def _mimetic(attention: Attention, config: LMConfig, generator: torch.Generator) -> None:
-    """Each token looks for its like, and carries what it finds as it is."""
-    group = attention.heads // attention.kv_heads
+def _recall(model: CausalLM, generator: torch.Generator) -> None:
+    """First layer: the token before comes into the stream, turned, so that it is not mistaken for the one at hand.
+    Second layer: where the token before was the one at hand, take over what stands there. Later ones look for their
+    like and say nothing yet."""
+    config = model.config
+    model.model.embed_tokens.weight.mul_(_EMBEDDED / config.init_std)
+    attentions = [module for module in model.modules() if isinstance(module, Attention)]
+    turn = _orthogonal(config.width, generator)
+    straight = torch.eye(config.width)
+    first, second, *later = attentions
+    _look_back(first, model.frequencies)
+    _carry(first, turn, _EARLIER * _EMBEDDED, generator)
+    _seek(second, turn, _AGREE, model.frequencies > _SLOW, generator)
+    _carry(second, straight, _FOUND * _EMBEDDED, generator)
+    for attention in later:
+        _seek(attention, straight, _AGREE_LATER, torch.zeros_like(model.frequencies, dtype=torch.bool), generator)
+        _carry(attention, straight, 0.0, generator)
+
+
+def _seek(attention: Attention, turn: Tensor, size: float, left_out: Tensor, generator: torch.Generator) -> None:
+    """Queries meet the keys of positions whose stream, turned, is like their own. `left_out` says which rotary pairs
+    take no part."""
     rows = attention.kv_heads * attention.head_width
-    for weight in (attention.q_proj.weight, attention.k_proj.weight):
-        weight.mul_(_NOISE)
-    like, carried = (_orthogonal(config.width, generator)[:rows] for _ in range(2))
-    attention.q_proj.weight.add_(_for_queries(like, attention), alpha=_AGREE)
-    attention.k_proj.weight.add_(like, alpha=_AGREE)
-    attention.v_proj.weight.copy_(carried * _CARRY**0.5)
-    attention.o_proj.weight.copy_(_for_queries(carried, attention).T * (_CARRY**0.5 / group))
+    basis = _orthogonal(turn.shape[0], generator)[:rows]
+    basis *= (~left_out).float().repeat(2 * attention.kv_heads)[:, None]
+    attention.q_proj.weight.mul_(_NOISE).add_(_for_queries(basis, attention), alpha=size)
+    attention.k_proj.weight.mul_(_NOISE).add_(basis @ turn.T, alpha=size)
+
+
+def _carry(attention: Attention, turn: Tensor, size: float, generator: torch.Generator) -> None:
+    """What is attended to comes into the stream, turned, at that size."""
+    group = attention.heads // attention.kv_heads
+    basis = _orthogonal(turn.shape[0], generator)[: attention.kv_heads * attention.head_width]
+    attention.v_proj.weight.copy_(basis)
+    attention.o_proj.weight.copy_(turn @ _for_queries(basis, attention).T * (size / group))
 
 
 def _for_queries(rows_KC_D: Tensor, attention: Attention) -> Tensor:

@@ -36,7 +36,8 @@ class LMConfig(Config):
         default=0.02, gt=0, description="of fresh weights; 0.02 as Llama and GPT-2, narrow models want more"
     )
     start: Literal["normal", "recall"] = Field(
-        default="normal", description="fresh weights; recall has the beginnings of copying and needs attention_bias"
+        default="normal",
+        description="fresh weights; recall has the beginnings of copying, and needs attention_bias and two layers",
     )
 
     @model_validator(mode="after")
@@ -46,8 +47,8 @@ class LMConfig(Config):
                 f"{self.heads} heads do not divide a width of {self.width} into even parts, or are no multiple of "
                 f"{self.kv_heads} key-value heads"
             )
-        if self.start == "recall" and not self.attention_bias:
-            raise ValueError("start = recall sets biases of the attention: it needs attention_bias")
+        if self.start == "recall" and not (self.attention_bias and self.layers > 1):
+            raise ValueError("start = recall takes two layers and biases of the attention: it needs attention_bias")
         return self
 
 
