@@ -19,7 +19,7 @@ HELD_OUT_SEED = 1_000_003  # added to a world's seed for the world of the held-o
 
 
 # The learning rate falls over SFT only: what is learnt at a low one in CPT would be learnt twice.
-_CPT = OptimizerConfig(kind="muon", lr=8e-3, matrix_lr=0.02, weight_decay=0.0, final_lr=1.0)
+_CPT = OptimizerConfig(kind="muon", lr=0.016, matrix_lr=0.02, weight_decay=0.0, final_lr=1.0)
 # Muon in RL too: with AdamW entropy rose and names came apart.
 _RL = OptimizerConfig(kind="muon", lr=5e-4, matrix_lr=3e-3, weight_decay=0.0, warmup_steps=5, final_lr=1.0)
 _SFT = _CPT.model_copy(update={"warmup_steps": 10, "final_lr": 0.05})
@@ -42,11 +42,11 @@ class LoopConfig(Config):
         default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
         description="questions of RL and of the examination: harder ones, of which SFT has shown few",
     )
-    reading_texts: int = Field(default=6_000, ge=1, description="texts of continual pre-training")
+    reading_texts: int = Field(default=4_500, ge=1, description="texts of continual pre-training")
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
-    transcripts: int = Field(default=4_500, ge=0, description="oracle trajectories read whole among the texts")
+    transcripts: int = Field(default=3_500, ge=0, description="oracle trajectories read whole among the texts")
     oracle_questions: int = Field(default=9_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
