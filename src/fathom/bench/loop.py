@@ -24,6 +24,7 @@ GOALS: Mapping[str, Goal] = {
     "unique_frac": ("==", 1.0),
     "sft_ratio": (">=", 1.3),
     "sampler_ratio": (">=", 1.3),
+    "rollout_sampler_ratio": (">=", 1.3),
 }
 
 _PAGES, _QUESTIONS = 2_000, 400
@@ -61,20 +62,20 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
 
 
 def _sampling(parts: "Parts", options: BenchOptions, rounds: int) -> dict[str, Figure]:
-    """Rollouts, and turns of one length; ours with the same bits in any company and without, which the rival has not
-    either."""
+    """Turns of one length, and whole rollouts. Ours twice: with the same bits in any company, which the rival does not
+    offer, and without."""
     from fathom.bench.loop_sampling import hf_generate, hf_rollouts, own_generate, own_rollouts, talks
 
     folder = options.scratch / "hf"
     batch, new = (16, 16) if options.quick else (64, 64)
-    conversations = talks(parts, batch)
+    conversations = talks(parts.rows, batch)
     ways: dict[str, Callable[[], float]] = {
-        "sampler": lambda: asyncio.run(own_rollouts(parts, conversations, invariant=True)),
-        "sampler_free": lambda: asyncio.run(own_rollouts(parts, conversations, invariant=False)),
-        "hf_generate": lambda: hf_rollouts(parts, conversations, folder),
-        "uniform_sampler": lambda: asyncio.run(own_generate(parts, batch, new, invariant=True)),
-        "uniform_sampler_free": lambda: asyncio.run(own_generate(parts, batch, new, invariant=False)),
-        "uniform_hf_generate": lambda: hf_generate(parts, batch, new, folder),
+        "sampler": lambda: asyncio.run(own_generate(parts, batch, new, invariant=True)),
+        "sampler_free": lambda: asyncio.run(own_generate(parts, batch, new, invariant=False)),
+        "hf_generate": lambda: hf_generate(parts, batch, new, folder),
+        "rollout_sampler": lambda: asyncio.run(own_rollouts(parts, conversations, invariant=True)),
+        "rollout_sampler_free": lambda: asyncio.run(own_rollouts(parts, conversations, invariant=False)),
+        "rollout_hf_generate": lambda: hf_rollouts(parts, conversations, folder),
     }
     found: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds):
@@ -84,8 +85,8 @@ def _sampling(parts: "Parts", options: BenchOptions, rounds: int) -> dict[str, F
     figures: dict[str, Figure] = {
         f"{name}_tokens_per_second": round(statistics.median(speeds)) for name, speeds in found.items()
     }
-    for name in ("sampler", "sampler_free", "uniform_sampler", "uniform_sampler_free"):
-        rival = found["uniform_hf_generate" if name.startswith("uniform") else "hf_generate"]
+    for name in ("sampler", "sampler_free", "rollout_sampler", "rollout_sampler_free"):
+        rival = found["rollout_hf_generate" if name.startswith("rollout") else "hf_generate"]
         figures[f"{name}_ratio"] = round(statistics.median(a / b for a, b in zip(found[name], rival, strict=True)), 2)
     return figures
 

@@ -1,21 +1,25 @@
-"""Sampling as `fathom bench loop` measures it: whole rollouts, and one turn of the same length for all.
+"""Sampling as `fathom bench loop` measures it: one turn of the same length for all, and whole rollouts.
 
 Rollouts are the work the sampler is made for: conversations of several turns whose prompts and replies differ in
 length, so that requests come and go. transformers' generate takes them turn by turn, all conversations in one batch
-padded on the left, and reads each prompt anew; a batch takes as long as its longest reply.
+padded on the left. It reads each prompt anew, where the sampler keeps what it has read, and a batch takes as long as
+its longest reply: that ratio says what the way of serving is worth, the one of equal turns how fast tokens come.
 """
 
 import asyncio
 import importlib
 import time
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fathom.bench.loop_parts import Parts
+from fathom.core.errors import TrainingFault
 from fathom.llm.local.sampler import LocalSampler, SamplerConfig
 from fathom.llm.protocol import Sampling
 from fathom.train.checkpoint import save_model
+from fathom.train.data.rows import Row
 
 _PROMPT_TOKENS = 256
 
@@ -27,11 +31,11 @@ class Turn(NamedTuple):
     new: int
 
 
-def talks(parts: Parts, count: int) -> list[list[Turn]]:
+def talks(rows: Sequence[Row], count: int) -> list[list[Turn]]:
     """So many conversations with the turns of the oracle's trajectories: what tools brought in its own words, replies
     in their own length."""
     found = []
-    for row in (parts.rows[n % len(parts.rows)] for n in range(count)):
+    for row in (rows[n % len(rows)] for n in range(count)):
         turns: list[Turn] = []
         given: list[int] = []
         for written, pairs in groupby(zip(row.ids, row.weights, strict=True), key=lambda pair: pair[1] > 0):
@@ -48,17 +52,19 @@ async def own_rollouts(parts: Parts, conversations: list[list[Turn]], *, invaria
     sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=len(conversations), invariant=invariant))
     await sampler.sample([1, 2, 3], Sampling(max_tokens=2, seed=0))
 
-    async def talk(number: int, turns: list[Turn]) -> None:
+    async def talk(number: int, turns: list[Turn]) -> int:
         ids: list[int] = []
         for at, turn in enumerate(turns):
             ids += turn.given
             trace = await sampler.sample(ids, Sampling(max_tokens=turn.new, seed=1000 * number + at))
             ids += trace.ids_T
+        return len(ids)
 
     began = time.perf_counter()
-    await asyncio.gather(*(talk(number, turns) for number, turns in enumerate(conversations)))
+    lengths = await asyncio.gather(*(talk(number, turns) for number, turns in enumerate(conversations)))
     seconds = time.perf_counter() - began
     await sampler.close()
+    _see_all(conversations, lengths)
     return _new_tokens(conversations) / seconds
 
 
@@ -77,7 +83,18 @@ def hf_rollouts(parts: Parts, conversations: list[list[Turn]], folder: Path) -> 
         out = _generate(torch, model, ids, seen, max(conversations[n][at].new for n in here))
         for n, row in zip(here, out.tolist(), strict=True):
             said[n] += row[T : T + conversations[n][at].new]
-    return _new_tokens(conversations) / (time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    _see_all(conversations, [len(ids) for ids in said])
+    return _new_tokens(conversations) / seconds
+
+
+def _see_all(conversations: list[list[Turn]], lengths: Sequence[int]) -> None:
+    """See that everything was said. Raises `TrainingFault`."""
+    wanted = [sum(len(turn.given) + turn.new for turn in turns) for turns in conversations]
+    if list(lengths) != wanted:
+        raise TrainingFault(
+            "a conversation ended early, so its speed says nothing", hint="rows shorter than the context"
+        )
 
 
 def _new_tokens(conversations: list[list[Turn]]) -> int:

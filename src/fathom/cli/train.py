@@ -16,7 +16,9 @@ def train() -> None:
 @app.command("sft")
 def sft(
     samples: Annotated[Path, typer.Argument(help="File of samples, as fathom synth export writes.")],
-    model: Annotated[Path, typer.Option("--model", help="Folder of the model to begin with, a Llama.")],
+    model: Annotated[
+        str, typer.Option("--model", help="Folder of the model to begin with, a Llama; local: may stand before it.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder to train in; checkpoint/ in it is the model.")],
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")] = 2,
     settings: Annotated[
@@ -31,11 +33,12 @@ def sft(
     # Without it torch's threads spin while they wait for each other: up to 20 times slower on a shared machine.
     native_default("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        from fathom.recipes.tuning import fine_tune
-        from fathom.train.supervised import SupervisedConfig
+        from fathom.recipes.models import LOCAL
+        from fathom.recipes.tuning import TUNING, fine_tune
     except ModuleNotFoundError as error:
         raise ConfigError(f"training needs {error.name}", hint="pip install 'fathom-research[train]'") from None
 
-    config = resolve(SupervisedConfig(), overrides=settings or ())
-    folder = fine_tune(samples, model, out, config, lambda line: typer.echo(line, err=True), threads=threads)
+    config = resolve(TUNING, overrides=settings or ())
+    base = Path(model.removeprefix(LOCAL)).expanduser()
+    folder = fine_tune(samples, base, out, config, lambda line: typer.echo(line, err=True), threads=threads)
     typer.echo(f"{folder}: use it as --model local:{folder}")

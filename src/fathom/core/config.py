@@ -17,7 +17,9 @@ from fathom.core.model import Frozen
 
 
 class Config(Frozen):
-    """Base of every component's settings: frozen, unknown keys refused."""
+    """Base of every component's settings: frozen, unknown keys and numbers that are not finite refused."""
+
+    model_config = {"allow_inf_nan": False}
 
 
 C = TypeVar("C", bound=Config)

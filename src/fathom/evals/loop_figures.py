@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fathom.core.errors import InputError
+from fathom.core.errors import ConfigError, InputError
 from fathom.core.jsonl import read_rows
 from fathom.evals.charts import Series
 
@@ -14,41 +14,50 @@ STAGES = ("cpt", "sft", "rl", "sft2")
 _ENDS = 10  # steps at the start and at the end of RL whose mean reward is told
 # 97.5 % points of Student's t by degrees of freedom.
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+_STUDENT_MORE = 2.228  # the point of ten, a little wide for more
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of a loop's folder. Raises `InputError`."""
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object of a loop's folder that has these keys. Raises `InputError`."""
     try:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(path, "missing", error.strerror or "cannot be read", hint="name folders of loops") from None
     except ValueError as error:
         raise InputError(path, "corrupt", str(error)) from None
-    if not isinstance(found, dict):
-        raise InputError(path, "corrupt", "not a JSON object")
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise InputError(path, "corrupt", f"no JSON object with {', '.join(keys)}", hint="name folders of loops")
     return found
+
+
+def read_loop(folder: Path) -> dict[str, Any]:
+    """What a loop says it is: `config`, `commit` and more. Raises `InputError`."""
+    return read_object(folder / "loop.json", "config", "commit")
 
 
 def repeat_each_other(folders: Sequence[Path]) -> bool:
     """Whether the loops are several of one configuration but for their seeds: then a mean over them says something."""
-    configs = [read_object(folder / "loop.json")["config"] for folder in folders]
-    seeds = {config.pop("seed") for config in configs}
-    for config in configs:
-        config.pop("threads", None)
-    return len(folders) > 1 and len(seeds) == len(folders) and all(config == configs[0] for config in configs)
+    configs = [read_loop(folder)["config"] for folder in folders]
+    seeds = {config["seed"] for config in configs}
+    rest = [{name: value for name, value in c.items() if name not in ("seed", "threads")} for c in configs]
+    return len(folders) > 1 and len(seeds) == len(folders) and all(each == rest[0] for each in rest)
 
 
 def loop_names(folders: Sequence[Path]) -> list[str]:
-    """What the loops are called side by side: by their seeds where nothing else differs, else by their folders."""
+    """What the loops are called side by side: by their seeds where nothing else differs, else by their folders.
+    Raises `ConfigError` where one is named twice."""
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ConfigError("one loop is named twice")
     if len(folders) > 1 and not repeat_each_other(folders):
-        return [folder.absolute().name for folder in folders]
-    return [f"seed {read_object(folder / 'loop.json')['config']['seed']}" for folder in folders]
+        names = [folder.absolute().name for folder in folders]
+        return names if len(set(names)) == len(names) else [str(folder.resolve()) for folder in folders]
+    return [f"seed {read_loop(folder)['config']['seed']}" for folder in folders]
 
 
 def held_out(folder: Path) -> dict[str, dict[str, int]]:
     """Of each stage that was measured, whether each held-out question was answered right (1) or not (0)."""
     paths = {stage: folder / "held_out" / f"{stage}.json" for stage in STAGES}
-    return {stage: read_object(path)["correct"] for stage, path in paths.items() if path.exists()}
+    return {stage: read_object(path, "correct")["correct"] for stage, path in paths.items() if path.exists()}
 
 
 def metrics(folder: Path, stage: str) -> list[dict[str, Any]]:
@@ -73,7 +82,7 @@ def student_interval(values: Sequence[float]) -> tuple[float, float]:
     """(mean, half width of its 95 % interval) over at least two values taken as normal."""
     mean = sum(values) / len(values)
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
-    return mean, _STUDENT.get(len(values) - 1, 2.0) * spread
+    return mean, _STUDENT.get(len(values) - 1, _STUDENT_MORE) * spread
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
@@ -85,30 +94,33 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
 
 
 def loop_figures(folder: Path) -> dict[str, Any]:
-    """Held-out accuracy by stage; mean reward and entropy of the first and last ten steps of RL; seconds by stage."""
+    """Held-out accuracy by stage; mean reward and entropy of the first and last ten steps of RL, of a short one of
+    either half; seconds by stage."""
     figures: dict[str, Any] = {
-        "held_out": {stage: round(sum(right.values()) / len(right), 4) for stage, right in held_out(folder).items()}
+        "held_out": {stage: round(_mean(list(right.values())), 4) for stage, right in held_out(folder).items() if right}
     }
     rl = metrics(folder, "rl")
-    for name in ("reward", "policy_entropy") if rl else ():
+    ends = min(_ENDS, len(rl) // 2)
+    for name in ("reward", "policy_entropy") if ends else ():
         values = [row[name] for row in rl]
-        figures[f"{name}_first"] = round(_mean(values[:_ENDS]), 4)
-        figures[f"{name}_last"] = round(_mean(values[-_ENDS:]), 4)
+        figures[f"{name}_first"] = round(_mean(values[:ends]), 4)
+        figures[f"{name}_last"] = round(_mean(values[-ends:]), 4)
     figures["rl_steps"] = len(rl)
     seconds = {stage: sum(row["seconds"] for row in metrics(folder, stage)) for stage in STAGES}
     figures["seconds"] = {stage: round(spent) for stage, spent in seconds.items() if spent}
     return figures
 
 
-def mean_figures(figures: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    """(mean, half width of its 95 % interval) of what at least two of the loops have."""
+def mean_figures(figures: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float, int]]:
+    """(mean, half width of its 95 % interval, over how many loops) of what at least two of the loops have."""
     found: dict[str, list[float]] = {}
     for each in figures:
         ends = {name: value for name, value in each.items() if name.startswith(("reward", "policy_entropy"))}
         for name, value in {**each["held_out"], **ends}.items():
             found.setdefault(name, []).append(value)
-    means = {name: student_interval(values) for name, values in found.items() if len(values) > 1}
-    return {name: (round(mean, 4), round(half, 4)) for name, (mean, half) in means.items()}
+    several = {name: values for name, values in found.items() if len(values) > 1}
+    means = {name: student_interval(values) for name, values in several.items()}
+    return {name: (round(mean, 4), round(half, 4), len(several[name])) for name, (mean, half) in means.items()}
 
 
 def _mean(values: Sequence[float]) -> float:

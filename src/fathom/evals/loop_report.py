@@ -18,6 +18,7 @@ from fathom.evals.loop_figures import (
     held_out,
     loop_names,
     metrics,
+    read_loop,
     read_object,
     repeat_each_other,
     series,
@@ -46,11 +47,12 @@ def write_loop_report(folders: Sequence[Path], out: Path) -> None:
     `InputError` where a file of theirs is missing or damaged."""
     style = resources.files("fathom.evals").joinpath("loop_report.css").read_text(encoding="utf-8")
     first = folders[0]
-    about = read_object(first / "loop.json")
+    about = read_loop(first)
+    commits = dict.fromkeys(str(read_loop(folder)["commit"]) for folder in folders)
     names = loop_names(folders)
     parts = [
         f"<h1>The circle: {escape(', '.join(names))}</h1>",
-        f'<p class="small">commit {escape(str(about["commit"])[:12])}; world of {about["config"]["pages"]:,} pages; '
+        f'<p class="small">commit {escape(", ".join(commits))}; world of {about["config"]["pages"]:,} pages; '
         f"held-out questions from another world of {about['config']['held_out_pages']:,} pages</p>",
         "<h2>Held-out accuracy</h2>",
         _accuracy_table(folders, names),
@@ -73,27 +75,24 @@ def write_loop_report(folders: Sequence[Path], out: Path) -> None:
 
 def _accuracy_table(folders: Sequence[Path], names: Sequence[str]) -> str:
     measured = [held_out(folder) for folder in folders]
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
     comparable = len(folders) == 1 or repeat_each_other(folders)
+    head = [*names, "mean and interval"] if comparable else names
     rows = []
     for stage in STAGES:
-        each = [sum(m[stage].values()) / len(m[stage]) if stage in m else None for m in measured]
+        each = [sum(m[stage].values()) / len(m[stage]) if m.get(stage) else None for m in measured]
         values = [value for value in each if value is not None]
         if not values:
             continue
-        cells = "".join(f'<td class="n">{"" if value is None else f"{value:.3f}"}</td>' for value in each)
-        n = next(len(m[stage]) for m in measured if stage in m)
-        rows.append(
-            f"<tr><td>{_STAGE_NAMES[stage]}</td>{cells}<td>{_interval(values, n) if comparable else ''}</td></tr>"
-        )
-    note = (
-        "Share of held-out questions answered right by the greedy policy. None of their entities was trained on. With "
-        "several seeds the interval is Student's over seeds, with one loop Wilson's over questions, both of 95 %."
-    )
-    return (
-        f"<table><tr><th>after</th>{head}<th>mean and interval</th></tr>{''.join(rows)}</table>"
-        f'<p class="small">{note}</p>'
-    )
+        cells = [f'<td class="n">{"" if value is None else f"{value:.3f}"}</td>' for value in each]
+        if comparable and len(values) == len(folders):
+            cells.append(f"<td>{_interval(values, len(measured[0][stage]))}</td>")
+        rows.append(f"<tr><td>{_STAGE_NAMES[stage]}</td>{''.join(cells)}</tr>")
+    note = "Share of held-out questions answered right by the greedy policy. None of their entities was trained on."
+    if comparable:
+        over = "Wilson's over questions" if len(folders) == 1 else "Student's over seeds"
+        note += f" The interval is {over}, of 95 %."
+    heads = "".join(f"<th>{escape(name)}</th>" for name in ["after", *head])
+    return f'<table><tr>{heads}</tr>{"".join(rows)}</table><p class="small">{note}</p>'
 
 
 def _interval(values: Sequence[float], n: int) -> str:

@@ -13,11 +13,17 @@ from fathom.core.texts import write_durably
 
 def claim(path: Path, settings: Mapping[str, Any], *, free: frozenset[str] = frozenset()) -> None:
     """Write `path` as the identity of its folder, or see that the folder has these settings already. Those named in
-    `free` may differ. Raises `ConfigError` where it has others, `InputError` for a file that is no identity."""
+    `free` may differ. Raises `ConfigError` naming the others that do, `InputError` for a file that is no identity."""
     digest = content_hash({name: value for name, value in settings.items() if name not in free})
     if path.exists():
-        if read_identity(path)["hash"] != digest:
-            raise ConfigError(f"{path.parent} was made with another configuration", hint="choose another --out")
+        found = read_identity(path)
+        if found["hash"] != digest:
+            theirs = found["config"]
+            names = sorted(n for n in settings.keys() | theirs.keys() if settings.get(n) != theirs.get(n))
+            other = ", ".join(name for name in names if name not in free) or "settings"
+            raise ConfigError(
+                f"{path.parent} was made with another configuration ({other})", hint="choose another --out"
+            )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"hash": digest, "config": dict(settings), "commit": code_version(), "versions": versions()}
@@ -25,11 +31,15 @@ def claim(path: Path, settings: Mapping[str, Any], *, free: frozenset[str] = fro
 
 
 def read_identity(path: Path) -> dict[str, Any]:
-    """What a folder says it is: `hash` and `config` among others. Raises `InputError`."""
+    """What a folder says it is: `hash`, `config` and `commit` among others. Raises `InputError`."""
     try:
         found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            path, "missing", error.strerror or "cannot be read", hint="name the folder of a loop"
+        ) from None
     except ValueError as error:
         raise InputError(path, "corrupt", str(error), hint="choose another folder") from None
-    if not isinstance(found, dict) or not found.keys() >= {"hash", "config"}:
+    if not isinstance(found, dict) or not isinstance(found.get("config"), dict) or "hash" not in found:
         raise InputError(path, "corrupt", "it lacks hash or config", hint="choose another folder")
     return found

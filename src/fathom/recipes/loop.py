@@ -17,7 +17,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from fathom.core.assets import Progress, exclusive
+from fathom.core.assets import exclusive, once
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError, TrainingFault
 from fathom.core.jsonl import append, read_records
@@ -334,22 +334,10 @@ def _record(path: Path) -> Path:
     return path.with_suffix(".attempts.jsonl")
 
 
-def _once(say: Say) -> Progress:
-    """Say each thing once."""
-    said = set[str]()
-
-    def on_progress(what: str, done: int, total: int) -> None:
-        if what not in said:
-            said.add(what)
-            say(what)
-
-    return on_progress
-
-
 def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None = None) -> dict[str, float]:
     """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
     SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
-    with exclusive(folder / ".lock", "another process runs this loop; waiting for it", _once(say)):
+    with exclusive(folder / ".lock", "another process runs this loop; waiting for it", once(say)):
         # Threads may differ between its runs.
         claim(
             folder / IDENTITY, config.model_dump(mode="json"), free=frozenset({"threads"})

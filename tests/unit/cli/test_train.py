@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 
 from fathom.cli import main as cli
-from fathom.core.jsonl import append
+from fathom.core.jsonl import append, read_records
 from fathom.core.message import Message
 from fathom.core.trajectory import Segment, Turn
 from fathom.llm.local.lm import LMConfig
-from fathom.llm.local.load import fresh_model, load_model
+from fathom.llm.local.load import fresh_model, load_model, load_renderer
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
 from fathom.synth.protocol import Provenance
 from fathom.synth.trajectories.samples import SftSample
 from fathom.train.checkpoint import save_model
+from fathom.train.data.rows import row_of_messages
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 
 QUESTION, REPLY = "Who founded Velor Works?", "<answer>\nTikus [E1]\n</answer>"
@@ -58,7 +59,10 @@ def test_tunes_a_folder_and_goes_on_where_it_was(samples: Path, capsys: pytest.C
     assert (code, out) == (0, "out/checkpoint: use it as --model local:out/checkpoint\n")
     metrics = [json.loads(line) for line in Path("out/metrics.jsonl").read_bytes().splitlines()]
     assert metrics[-1]["loss"] < 0.2 < 2 < metrics[0]["loss"]
-    assert all(row["trained_tokens"] < row["tokens"] for row in metrics)
+    # The reply with its end token, and nothing of the turn that is not to be trained on.
+    renderer = load_renderer(Path("base"))
+    (row,) = {row_of_messages(sample.segment, renderer) for sample in read_records(samples, SftSample)}
+    assert {r["trained_tokens"] / (r["tokens"] / len(row.ids)) for r in metrics} == {len(renderer.encode(REPLY)) + 1}
     tuned = load_model(Path("out/checkpoint")).state_dict()
 
     before = Path("out/metrics.jsonl").read_bytes()
@@ -73,22 +77,33 @@ def test_a_folder_belongs_to_one_training(samples: Path, capsys: pytest.CaptureF
     assert sft(capsys, *args)[0] == 0
     code, _, err = sft(capsys, *args, "--set", "epochs=2")
     assert code != 0
-    assert "another configuration" in err
+    assert "another configuration (training)" in err
+    Path("out/sft.json").unlink()
+    code, _, err = sft(capsys, *args)
+    assert code != 0
+    assert "a training of another kind" in err
 
 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         ("none.jsonl --model base --out out", "none.jsonl: missing"),
-        ("s.jsonl --model nowhere --out out", "nowhere/"),
-        ("empty.jsonl --model base --out out", "there is no sample in it"),
+        ("s.jsonl --model nowhere --out out", "nowhere/config.json: missing"),
+        ("empty.jsonl --model local:base --out out", "there is no sample with a turn to train on"),
+        ("long.jsonl --model base --out out", "1 samples are longer than the model's context of 2048 tokens, as long"),
         ("s.jsonl --model base --out out --set epochs=0", "setting epochs"),
+        ("s.jsonl --model base --out out --set optimizer.lr=inf", "setting optimizer.lr"),
     ],
 )
 def test_wrong_input_is_one_line(samples: Path, capsys: pytest.CaptureFixture[str], args: str, said: str) -> None:
     Path("empty.jsonl").write_bytes(b"")
+    sample = next(iter(read_records(samples, SftSample)))
+    turn = Turn(message=Message(role="assistant", content="z" * 3000), trainable=True)
+    segment = sample.segment.model_copy(update={"turns": (turn,)})
+    append(Path("long.jsonl"), [sample, sample.model_copy(update={"id": "long", "segment": segment})])
     code, _, err = sft(capsys, *args.split())
     assert code != 0
     assert said in err
     assert err.startswith("fathom: ")
+    assert len(err.splitlines()) <= 2
     assert not Path("out").exists()

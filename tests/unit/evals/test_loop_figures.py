@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fathom.cli import main as cli
+from fathom.core.errors import ConfigError
 from fathom.core.jsonl import append
 from fathom.evals.loop_figures import (
     loop_figures,
@@ -16,6 +17,7 @@ from fathom.evals.loop_figures import (
     student_interval,
     wilson_interval,
 )
+from fathom.evals.loop_report import write_loop_report
 
 
 def loop(folder: Path, right: int, **config: object) -> Path:
@@ -44,8 +46,8 @@ def test_seeds_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert first["reward_first"] == pytest.approx(4.5 / 24, abs=1e-4)
     assert first["reward_last"] == pytest.approx(19.5 / 24, abs=1e-4)
     assert first["seconds"] == {"rl": 50}
-    mean, half = both["mean_and_half_width"]["sft"]
-    assert mean == pytest.approx(0.3)
+    mean, half, count = both["mean_half_width_loops"]["sft"]
+    assert (mean, count) == (pytest.approx(0.3), 2)
     assert half == pytest.approx(12.7062 * 0.1, rel=1e-4)  # t at one degree of freedom, times the standard error
     page = (tmp_path / "all.html").read_text()
     assert "seed 0, seed 1" in page
@@ -58,7 +60,16 @@ def test_ablations_have_names_and_no_mean(tmp_path: Path, capsys: pytest.Capture
     assert loop_names(folders) == ["plain", "unmasked"]
     assert cli.run(["compare", *map(str, folders), "--out", str(tmp_path / "all.html")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
-    assert "&plusmn;" not in (tmp_path / "all.html").read_text()
+    page = (tmp_path / "all.html").read_text()
+    assert "&plusmn;" not in page
+    assert "interval" not in page
+
+
+def test_loops_of_other_settings_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    folders = [loop(tmp_path / "old" / "nano-0", 2), loop(tmp_path / "new" / "nano-0", 3, pages=200)]
+    assert loop_names(folders) == [str(folder) for folder in folders]
+    with pytest.raises(ConfigError, match="named twice"):
+        loop_names([folders[0], tmp_path / "new" / ".." / "old" / "nano-0"])
 
 
 def test_a_loop_under_way_has_figures(tmp_path: Path) -> None:
@@ -66,6 +77,23 @@ def test_a_loop_under_way_has_figures(tmp_path: Path) -> None:
     (folder / "held_out" / "rl.json").unlink()
     (folder / "rl" / "metrics.jsonl").unlink()
     assert loop_figures(folder) == {"held_out": {"sft": 0.2}, "rl_steps": 0, "seconds": {}}
+    write_loop_report([folder], tmp_path / "one.html")
+
+
+def test_the_ends_of_a_short_rl_do_not_overlap(tmp_path: Path) -> None:
+    folder = loop(tmp_path / "a", 2)
+    lines = (folder / "rl" / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (folder / "rl" / "metrics.jsonl").write_text("".join(lines[:4]))
+    figures = loop_figures(folder)
+    assert (figures["reward_first"], figures["reward_last"]) == (0.0208, 0.1042)
+
+
+@pytest.mark.parametrize("name", ["loop.json", "held_out/rl.json"])
+def test_damaged_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    folder = loop(tmp_path / "a", 2)
+    (folder / name).write_text("{}")
+    assert cli.run(["compare", str(folder)]) != 0
+    assert f"{name}: corrupt" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_loop_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,12 @@ def test_what_the_first_layer_attends_to_is_carried_turned() -> None:
     assert torch.nn.functional.cosine_similarity(carried, x).mean().abs() < 0.1
 
 
-@pytest.mark.parametrize("settings", [{}, {"attention_bias": True, "layers": 1}])
-def test_the_recall_start_needs_biases_and_two_layers(settings: dict[str, int]) -> None:
-    with pytest.raises(ValidationError, match="needs attention_bias"):
-        LMConfig(start="recall", **settings)
+def test_later_layers_say_nothing_yet() -> None:
+    attention = fresh_model(CONFIG.model_copy(update={"layers": 3}), 1).model.layers[2].self_attn
+    assert not attention.o_proj.weight.any()
+
+
+@pytest.mark.parametrize("missing", [{"attention_bias": False}, {"tied": False}, {"layers": 1}], ids=str)
+def test_the_recall_start_needs_biases_tied_embeddings_and_two_layers(missing: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match="attention_bias, tied embeddings and at least two layers"):
+        LMConfig.model_validate({"start": "recall", "attention_bias": True, **missing})

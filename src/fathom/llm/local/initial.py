@@ -59,29 +59,29 @@ def _recall(model: CausalLM, generator: torch.Generator) -> None:
     first, second, *later = attentions
     _look_back(first, model.frequencies)
     _carry(first, turn, _EARLIER * _EMBEDDED, generator)
-    _seek(second, turn, _AGREE, model.frequencies > _SLOW, generator)
+    _seek(second, turn, _AGREE, model.frequencies <= max(_SLOW, float(model.frequencies[-1])), generator)
     _carry(second, straight, _FOUND * _EMBEDDED, generator)
     for attention in later:
-        _seek(attention, straight, _AGREE_LATER, torch.zeros_like(model.frequencies, dtype=torch.bool), generator)
+        _seek(attention, straight, _AGREE_LATER, torch.ones_like(model.frequencies, dtype=torch.bool), generator)
         _carry(attention, straight, 0.0, generator)
 
 
-def _seek(attention: Attention, turn: Tensor, size: float, left_out: Tensor, generator: torch.Generator) -> None:
-    """Queries meet the keys of positions whose stream, turned, is like their own. `left_out` says which rotary pairs
-    take no part."""
+def _seek(attention: Attention, turn_D_D: Tensor, size: float, pairs_C2: Tensor, generator: torch.Generator) -> None:
+    """Queries meet the keys of positions whose stream, turned back, is like their own. `pairs_C2` says which of the C/2
+    rotary pairs take part."""
     rows = attention.kv_heads * attention.head_width
-    basis = _orthogonal(turn.shape[0], generator)[:rows]
-    basis *= (~left_out).float().repeat(2 * attention.kv_heads)[:, None]
+    basis = _orthogonal(len(turn_D_D), generator)[:rows]
+    basis *= pairs_C2.float().repeat(2 * attention.kv_heads)[:, None]
     attention.q_proj.weight.mul_(_NOISE).add_(_for_queries(basis, attention), alpha=size)
-    attention.k_proj.weight.mul_(_NOISE).add_(basis @ turn.T, alpha=size)
+    attention.k_proj.weight.mul_(_NOISE).add_(basis @ turn_D_D.T, alpha=size)
 
 
-def _carry(attention: Attention, turn: Tensor, size: float, generator: torch.Generator) -> None:
+def _carry(attention: Attention, turn_D_D: Tensor, size: float, generator: torch.Generator) -> None:
     """What is attended to comes into the stream, turned, at that size."""
     group = attention.heads // attention.kv_heads
-    basis = _orthogonal(turn.shape[0], generator)[: attention.kv_heads * attention.head_width]
+    basis = _orthogonal(len(turn_D_D), generator)[: attention.kv_heads * attention.head_width]
     attention.v_proj.weight.copy_(basis)
-    attention.o_proj.weight.copy_(turn @ _for_queries(basis, attention).T * (size / group))
+    attention.o_proj.weight.copy_(turn_D_D @ _for_queries(basis, attention).T * (size / group))
 
 
 def _for_queries(rows_KC_D: Tensor, attention: Attention) -> Tensor:

@@ -37,7 +37,7 @@ class LMConfig(Config):
     )
     start: Literal["normal", "recall"] = Field(
         default="normal",
-        description="fresh weights; recall has the beginnings of copying, and needs attention_bias and two layers",
+        description="fresh weights; recall has the beginnings of copying",
     )
 
     @model_validator(mode="after")
@@ -47,8 +47,8 @@ class LMConfig(Config):
                 f"{self.heads} heads do not divide a width of {self.width} into even parts, or are no multiple of "
                 f"{self.kv_heads} key-value heads"
             )
-        if self.start == "recall" and not (self.attention_bias and self.layers > 1):
-            raise ValueError("start = recall takes two layers and biases of the attention: it needs attention_bias")
+        if self.start == "recall" and not (self.attention_bias and self.tied and self.layers > 1):
+            raise ValueError("start = recall needs attention_bias, tied embeddings and at least two layers")
         return self
 
 
