@@ -46,8 +46,8 @@ class LoopConfig(Config):
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
-    transcripts: int = Field(default=3_500, ge=0, description="oracle trajectories read whole among the texts")
-    oracle_questions: int = Field(default=9_000, ge=1, description="questions whose oracle trajectories train SFT")
+    transcripts: int = Field(default=2_500, ge=0, description="oracle trajectories read whole among the texts")
+    oracle_questions: int = Field(default=8_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
     tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=2048, pieces=WIRE_PIECES + PAIRS)

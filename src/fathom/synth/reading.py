@@ -19,7 +19,8 @@ from fathom.corpus.closed.schema import RELATION_BY_NAME
 from fathom.synth.wording import forward_question
 
 ROLL_CALL = 0.25  # share of texts
-_ROLL_NAMES, _QUESTIONS = 10, 4
+_ROLL_NAMES = 10
+_QUESTIONS = 4  # on each page
 _SHORT = 0.6  # share of the texts, the first ones, that have one page
 _PAGES = 6  # at most, in those after them
 
@@ -42,6 +43,6 @@ def _exercises(base: KnowledgeBase, pages: Sequence[ClosedPage], random: Random)
     own = [
         each.fact for page in pages for each in page.statements if base.text(each.fact.subject) == page.document.title
     ]
-    for fact in random.sample(own, min(_QUESTIONS, len(own))):
+    for fact in random.sample(own, min(_QUESTIONS * len(pages), len(own))):
         question = forward_question(RELATION_BY_NAME[fact.relation], base.text(fact.subject), random)
         yield question, base.text(fact.object)

@@ -23,8 +23,8 @@ _SEEK = ("Find the {noun} of {entity}.", "I need the {noun} of {entity}.", "Look
 _SEEK_CLUES = ("Look for the {noun} that these clues fit.", "Search for the {noun} by its clues.")
 _AGAIN = ("Nothing fits. Try other words.", "Not there. Search again.")
 _OPEN = ("Open {entity}.", "{entity} is there. Open it.")
-_LEARNT = ("The {noun} is {value}.", "It is {value}.")
-_DONE = ("So the answer is {value}.", "The {noun} is {value}.")
+# What was asked for stands before the value, for a small model finds it by that; whether to go on is said after it.
+_FOUND = ("The {noun} is {value}.", "The {noun} of {entity} is {value}.")
 GIVEN_UP = "I could not find out."
 
 
@@ -68,10 +68,11 @@ class OracleChat:
         return self._next(step, evidence)
 
     def _next(self, step: Lookup, evidence: str) -> ParsedReply:
-        noun, value = step.noun, step.value
+        value = step.value
+        found = self._one_of(_FOUND, noun=step.noun, entity=step.entity, value=value)
         if self._at + 1 == len(self._steps):
-            return _answer(self._one_of(_DONE, noun=noun, value=value), f"{value} [{evidence}]")
-        self._learnt = self._one_of(_LEARNT, noun=noun, value=value) + " "
+            return _answer(found, f"{value} [{evidence}]")
+        self._learnt = found + " "
         self._at, self._tries = self._at + 1, 0
         return self._search(self._steps[self._at])
 
