@@ -259,9 +259,11 @@ class Loop:
 
     def _agent(self, temperature: float) -> ResearchConfig:
         """The agent `brief` at that temperature: 1 where it learns, 0 where it is examined."""
-        agent = research_config("brief")
+        agent, most = research_config("brief"), self.config.tool_calls
         sampling = Sampling(temperature=temperature, top_p=1, max_tokens=self.config.sampler.max_tokens)
-        return agent.model_copy(update={"limits": agent.limits.model_copy(update={"sampling": sampling})})
+        budget = agent.limits.budget.model_copy(update={"tool_calls": most, "llm_calls": most + 2})
+        limits = agent.limits.model_copy(update={"sampling": sampling, "budget": budget})
+        return agent.model_copy(update={"limits": limits})
 
     async def _measure(self, stage: str, chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         """Held-out accuracy of the greedy policy; kept with the answers, and done once."""

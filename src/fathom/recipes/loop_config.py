@@ -36,7 +36,7 @@ class LoopConfig(Config):
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.9, "chain2": 0.1}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}), description="questions of SFT: how to research"
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
@@ -46,8 +46,8 @@ class LoopConfig(Config):
     fresh_weight: float = Field(
         default=0.05, ge=0, description="weight in their loss of tokens that the text did not have before"
     )
-    transcripts: int = Field(default=2_500, ge=0, description="oracle trajectories read whole among the texts")
-    oracle_questions: int = Field(default=8_000, ge=1, description="questions whose oracle trajectories train SFT")
+    transcripts: int = Field(default=2_000, ge=0, description="oracle trajectories read whole among the texts")
+    oracle_questions: int = Field(default=7_000, ge=1, description="questions whose oracle trajectories train SFT")
     rl_questions: int = Field(default=1_500, ge=1, description="questions of RL, none of them in SFT")
     held_out_questions: int = Field(default=200, ge=1, description="questions of the held-out world")
     tokenizer: TokenizerConfig = TokenizerConfig(vocab_size=2048, pieces=WIRE_PIECES + PAIRS)
@@ -70,6 +70,7 @@ class LoopConfig(Config):
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)
+    tool_calls: int = Field(default=6, ge=1, description="searches and visits of one attempt; two hops take four")
     tool_slots: int = Field(default=32, ge=1, description="searches and visits at once, of all rollouts together")
     transport: Literal["in_process", "http"] = Field(
         default="in_process", description="how agents reach the model; http as if it were served elsewhere"

@@ -19,8 +19,13 @@ from fathom.synth.sailorfog.draft import Lookup
 _HIT = re.compile(r"^\d+\. \[(.*)\]\((\S+)\)", re.MULTILINE)
 _EVIDENCE = re.compile(r"^\[(E\d+)\] (.*)$", re.MULTILINE)
 
-_SEEK = ("Find the {noun} of {entity}.", "I need the {noun} of {entity}.", "Look up {entity} for the {noun}.")
-_SEEK_CLUES = ("Look for the {noun} that these clues fit.", "Search for the {noun} by its clues.")
+# `rest` is what of the plan comes after: whether to go on stands in the thought, where a small model finds it again.
+_SEEK = (
+    "Find the {noun} of {entity}{rest}.",
+    "I need the {noun} of {entity}{rest}.",
+    "Look up {entity} for the {noun}{rest}.",
+)
+_SEEK_CLUES = ("Look for the {noun} that these clues fit{rest}.", "Search for the {noun} by its clues{rest}.")
 _AGAIN = ("Nothing fits. Try other words.", "Not there. Search again.")
 _OPEN = ("Open {entity}.", "{entity} is there. Open it.")
 # What was asked for stands before the value, for a small model finds it by that; whether to go on is said after it.
@@ -78,7 +83,8 @@ class OracleChat:
 
     def _search(self, step: Lookup) -> ParsedReply:
         forms = _SEEK_CLUES if step.found else _SEEK
-        thought = self._learnt + self._one_of(forms, noun=step.noun, entity=step.entity)
+        rest = "".join(f", then the {later.noun}" for later in self._steps[self._at + 1 :])
+        thought = self._learnt + self._one_of(forms, noun=step.noun, entity=step.entity, rest=rest)
         self._learnt = ""
         return self._call(thought, "search", {"query": [step.query]}, searched=True)
 
