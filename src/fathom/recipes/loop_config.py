@@ -36,7 +36,7 @@ class LoopConfig(Config):
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.98, "chain2": 0.02}), description="questions of SFT: how to research"
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
