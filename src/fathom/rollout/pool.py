@@ -20,7 +20,10 @@ class PoolConfig(Config):
     """Settings of the pool."""
 
     active: int = Field(default=512, ge=1, description="tasks in the active set; the rest waits in reserve")
-    mastered: float = Field(default=0.99, gt=0, le=1, description="pass rate from which a task counts as mastered")
+    mastered: float = Field(default=0.99, gt=0, le=1, description="pass rate of a mastered task")
+    mastered_after: int = Field(
+        default=2, ge=1, description="groups in a row with that rate before a task leaves; one may be luck"
+    )
     hopeless_after: int = Field(default=2, ge=1, description="groups without any success before a task is put back")
     refresh_steps: int = Field(default=5, ge=1, description="steps between refreshes")
 
@@ -56,11 +59,11 @@ class TaskPool:
         fill up from the reserve. Gives how many were exchanged."""
         if step % self._config.refresh_steps:
             return 0
-        last = self._config.hopeless_after
+        often, last = self._config.mastered_after, self._config.hopeless_after
         gone = []
         for task_id in self._active:
             rates = self._rates.get(task_id, [])
-            if rates and rates[-1] >= self._config.mastered:
+            if len(rates) >= often and min(rates[-often:]) >= self._config.mastered:
                 self._mastered.add(task_id)
                 gone.append(task_id)
             elif len(rates) >= last and not any(rates[-last:]):

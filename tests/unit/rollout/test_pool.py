@@ -19,7 +19,7 @@ def test_the_active_set_is_gone_through_before_any_task_comes_again() -> None:
 
 
 def test_mastered_tasks_never_come_back() -> None:
-    pool = TaskPool(TASKS, PoolConfig(active=4, refresh_steps=1))
+    pool = TaskPool(TASKS, PoolConfig(active=4, refresh_steps=1, mastered_after=1))
     mastered = set()
     for step in range(1, 30):
         task = pool.take()
@@ -30,6 +30,14 @@ def test_mastered_tasks_never_come_back() -> None:
         pool.refresh(step)
     assert len(mastered) == 8
     assert {pool.take().id for _ in range(20)} == {task.id for task in TASKS} - mastered
+
+
+def test_a_task_leaves_when_it_was_mastered_as_often_as_asked() -> None:
+    pool = TaskPool(TASKS, PoolConfig(active=1, refresh_steps=1, mastered_after=2))
+    task = pool.take()
+    for step, (rate, exchanged) in enumerate([(1.0, 0), (0.5, 0), (1.0, 0), (1.0, 1)], 1):
+        pool.record(task.id, rate)
+        assert pool.refresh(step) == exchanged
 
 
 def test_hopeless_tasks_wait_in_the_reserve() -> None:
