@@ -95,7 +95,8 @@ def test_the_circle_turns_and_leaves_a_report(whole: tuple[Path, dict[str, float
     (without / "held_out" / "rl.json").unlink()
     write_loop_report([without, folder], tmp_path / "both.html")
     both = (tmp_path / "both.html").read_text()
-    assert "mean and interval" in both
+    assert "The circle: without, whole" in both
+    assert "mean and interval" not in both  # one seed twice
     assert f'<td class="n"></td><td class="n">{accuracy["rl"]:.3f}</td>' in both
 
 
