@@ -49,8 +49,7 @@ def talks(rows: Sequence[Row], count: int) -> list[list[Turn]]:
 
 async def own_rollouts(parts: Parts, conversations: list[list[Turn]], *, invariant: bool) -> float:
     """New tokens a second of our sampler, each conversation on its own."""
-    sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=len(conversations), invariant=invariant))
-    await sampler.sample([1, 2, 3], Sampling(max_tokens=2, seed=0))
+    sampler = await _own_sampler(parts, len(conversations), invariant)
 
     async def talk(number: int, turns: list[Turn]) -> int:
         ids: list[int] = []
@@ -88,6 +87,13 @@ def hf_rollouts(parts: Parts, conversations: list[list[Turn]], folder: Path) -> 
     return _new_tokens(conversations) / seconds
 
 
+async def _own_sampler(parts: Parts, slots: int, invariant: bool) -> LocalSampler:
+    """Our sampler over the model, warmed up. No id ends a turn."""
+    sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=slots, invariant=invariant))
+    await sampler.sample([1, 2, 3], Sampling(max_tokens=2, seed=0))
+    return sampler
+
+
 def _see_all(conversations: list[list[Turn]], lengths: Sequence[int]) -> None:
     """See that everything was said. Raises `TrainingFault`."""
     wanted = [sum(len(turn.given) + turn.new for turn in turns) for turns in conversations]
@@ -109,8 +115,7 @@ def _prompts(parts: Parts, batch: int) -> list[list[int]]:
 
 async def own_generate(parts: Parts, batch: int, new: int, *, invariant: bool) -> float:
     """New tokens a second of our sampler, prefill counted in. No id ends a turn, so all have the same length."""
-    sampler = LocalSampler(parts.model(), -1, SamplerConfig(slots=batch, invariant=invariant))
-    await sampler.sample([1, 2, 3], Sampling(max_tokens=2, seed=0))
+    sampler = await _own_sampler(parts, batch, invariant)
     began = time.perf_counter()
     sampling = [Sampling(max_tokens=new, seed=n) for n in range(batch)]
     traces = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""JSON lines: append, and read back whatever a crash left.
+"""JSON lines: append, and read back whatever a crash left; and files of one object.
 
 A line counts as written once its newline is on disk. A last line without one is a torn write: readers skip it, and
 `append` cuts it off before it adds more.
@@ -56,6 +56,19 @@ def read_records(path: Path, record: type[R]) -> Iterator[R]:
         except ValueError as error:
             first = str(error).splitlines()
             raise InputError(path, "corrupt", f"row {number}: {'; '.join(first[:3])}") from None
+
+
+def read_object(path: Path, *keys: str, hint: str = "") -> dict[str, Any]:
+    """The object of a JSON file, which has these keys. Raises `InputError` with the hint."""
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(path, "missing", error.strerror or "cannot be read", hint=hint) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(path, "corrupt", str(error), hint=hint) from None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise InputError(path, "corrupt", f"no JSON object with {', '.join(keys)}", hint=hint)
+    return found
 
 
 def append(path: Path, records: Iterable[Any], *, sync: bool = True) -> int:

@@ -1,13 +1,12 @@
 """Figures of loops, read from what they left in their folders: accuracy by stage, curves, intervals."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fathom.core.errors import ConfigError, InputError
-from fathom.core.jsonl import read_rows
+from fathom.core.errors import ConfigError
+from fathom.core.jsonl import read_object, read_rows
 from fathom.evals.charts import Series
 
 STAGES = ("cpt", "sft", "rl", "sft2")
@@ -17,22 +16,9 @@ _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.36
 _STUDENT_MORE = 2.228  # the point of ten, a little wide for more
 
 
-def read_object(path: Path, *keys: str) -> dict[str, Any]:
-    """A JSON object of a loop's folder that has these keys. Raises `InputError`."""
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(path, "missing", error.strerror or "cannot be read", hint="name folders of loops") from None
-    except ValueError as error:
-        raise InputError(path, "corrupt", str(error)) from None
-    if not isinstance(found, dict) or not found.keys() >= set(keys):
-        raise InputError(path, "corrupt", f"no JSON object with {', '.join(keys)}", hint="name folders of loops")
-    return found
-
-
 def read_loop(folder: Path) -> dict[str, Any]:
     """What a loop says it is: `config`, `commit` and more. Raises `InputError`."""
-    return read_object(folder / "loop.json", "config", "commit")
+    return read_object(folder / "loop.json", "config", "commit", hint="name folders of loops")
 
 
 def repeat_each_other(folders: Sequence[Path]) -> bool:

@@ -9,7 +9,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
-from fathom.core.jsonl import read_records
+from fathom.core.jsonl import read_object, read_records
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
 from fathom.evals.charts import graph_chart, line_chart, share_chart
@@ -19,7 +19,6 @@ from fathom.evals.loop_figures import (
     loop_names,
     metrics,
     read_loop,
-    read_object,
     repeat_each_other,
     series,
     smoothed,

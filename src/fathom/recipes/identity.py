@@ -1,11 +1,11 @@
 """What a folder of training belongs to: one configuration, so that a second run goes on and never mixes two."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fathom.core.errors import ConfigError, InputError
+from fathom.core.jsonl import read_object
 from fathom.core.model import canonical_json, content_hash
 from fathom.core.provenance import code_version, versions
 from fathom.core.texts import write_durably
@@ -32,14 +32,7 @@ def claim(path: Path, settings: Mapping[str, Any], *, free: frozenset[str] = fro
 
 def read_identity(path: Path) -> dict[str, Any]:
     """What a folder says it is: `hash`, `config` and `commit` among others. Raises `InputError`."""
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            path, "missing", error.strerror or "cannot be read", hint="name the folder of a loop"
-        ) from None
-    except ValueError as error:
-        raise InputError(path, "corrupt", str(error), hint="choose another folder") from None
-    if not isinstance(found, dict) or not isinstance(found.get("config"), dict) or "hash" not in found:
-        raise InputError(path, "corrupt", "it lacks hash or config", hint="choose another folder")
+    found = read_object(path, "hash", "config", hint="choose another folder")
+    if not isinstance(found["config"], dict):
+        raise InputError(path, "corrupt", "its config is no object", hint="choose another folder")
     return found

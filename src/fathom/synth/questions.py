@@ -32,7 +32,7 @@ class QuestionConfig(Config):
     """What kinds of questions are made, as relative weights by shape: `chainN` of N hops, `bothN` with N constraints on
     one entity, `eitherN` with one of them a union ("A or B"), `fogN` a subgraph of N facts without those not needed."""
 
-    shapes: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+    shapes: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default={"chain1": 3, "chain2": 3, "chain3": 1, "both2": 2, "either2": 1, "fog4": 2, "fog6": 1},
         description="shape to weight",
     )

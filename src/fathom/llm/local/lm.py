@@ -33,11 +33,12 @@ class LMConfig(Config):
     attention_bias: bool = Field(default=False, description="biases in attention, as Llama may have")
     tied: bool = Field(default=True, description="the output matrix is the embedding")
     init_std: float = Field(
-        default=0.02, gt=0, description="of fresh weights; 0.02 as Llama and GPT-2, narrow models want more"
+        default=0.02,
+        gt=0,
+        description="of fresh weights; 0.02 as Llama and GPT-2, narrow ones want more; recall has its own",
     )
     start: Literal["normal", "recall"] = Field(
-        default="normal",
-        description="fresh weights; recall has the beginnings of copying",
+        default="normal", description="fresh weights; recall has the beginnings of copying"
     )
 
     @model_validator(mode="after")
