@@ -70,7 +70,39 @@ class PageNotFoundError(FathomError):
     """The world says, with positive evidence, that there is no such page. The model may see this."""
 
 
-class WorldUnavailableFault(FathomError):
+class AccessDeniedError(FathomError):
+    """The rules of this run do not allow it: an address, a file, a command. The model may see this."""
+
+
+class ProviderFault(FathomError):
+    """A service outside could not do what it was asked, for reasons that say nothing about what was asked for.
+
+    `kind` says what went wrong, `retry_after_s` carries the service's own wish where it sent one. The message is for
+    logs and never for a model: it may name hosts.
+    """
+
+    Kind = Literal[
+        "refused",  # no connection: the name does not resolve, nobody listens
+        "reset",  # the connection broke off
+        "timeout",
+        "rate_limited",  # 429, or a quota used up
+        "unauthorised",  # 401 or 403: our key, or us, it will not have
+        "server",  # 5xx
+        "garbage",  # not the reply its interface promises
+        "truncated",  # half a reply
+        "oversized",
+        "mismatch",  # the reply to another request
+        "saturated",  # our own limits or breakers leave no room within the deadline
+    ]
+
+    def __init__(
+        self, message: str, *, kind: Kind = "server", retry_after_s: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind, self.retry_after_s = kind, retry_after_s
+
+
+class WorldUnavailableFault(ProviderFault):
     """Search or fetch failed for reasons that say nothing about the page or the query."""
 
 

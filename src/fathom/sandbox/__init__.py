@@ -1,0 +1,1 @@
+"""What stands between agents and everything outside: the gateway, the network, isolated code."""

@@ -1,0 +1,1 @@
+"""What leaves this machine: which addresses may be contacted, and requests with hard limits."""

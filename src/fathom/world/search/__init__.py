@@ -1,0 +1,1 @@
+"""Search engines: one protocol, one module for each way of asking."""
