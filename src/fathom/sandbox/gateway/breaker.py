@@ -1,0 +1,80 @@
+"""The breaker of one provider: after too many failures it is left alone, then tried by one call at a time.
+
+Reference: Nygard, "Release It!", 2007. Here a caller learns when it may try, so that it can wait within its deadline.
+"""
+
+from collections import deque
+
+from pydantic import Field
+
+from fathom.core.config import Config
+
+
+class BreakerConfig(Config):
+    """When a provider is left alone, and for how long."""
+
+    window_s: float = Field(default=30.0, gt=0, description="how long an outcome counts")
+    least: int = Field(default=20, ge=1, description="outcomes before their share says anything")
+    share: float = Field(default=0.8, gt=0, le=1, description="failures among them that open it")
+    in_a_row: int = Field(default=10, ge=1, description="failures in a row that open it, too")
+    open_s: float = Field(default=1.0, gt=0, description="rest after it opened; doubles with each failed trial")
+    max_open_s: float = Field(default=60.0, gt=0, description="longest rest")
+
+
+class Breaker:
+    """Not thread-safe; times are seconds of one monotonic clock."""
+
+    def __init__(self, config: BreakerConfig = BreakerConfig()) -> None:
+        self._config = config
+        self._outcomes: deque[tuple[float, bool]] = deque()
+        self._failures = self._row = self._rests = 0
+        self._opens_at = 0.0
+        self._open = self._trying = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until a call may be made, as far as is known: while a trial is under way its end is not."""
+        if not self._open:
+            return 0.0
+        return max(self._opens_at - now, 0.05 if self._trying else 0.0)
+
+    def begin(self, now: float) -> None:
+        """A call is made; while open it is the trial."""
+        self._trying = self._open
+
+    def succeed(self, now: float) -> None:
+        if self._open:
+            self._open, self._rests = False, 0
+            self._outcomes.clear()
+            self._failures = 0
+        self._trying, self._row = False, 0
+        self._count(now, failed=False)
+
+    def fail(self, now: float, *, rest_s: float | None = None) -> None:
+        """A call failed. With `rest_s` it opens at once for so long: what failed will not mend by itself."""
+        self._row += 1
+        self._count(now, failed=True)
+        config = self._config
+        many = len(self._outcomes) >= config.least and self._failures >= config.share * len(self._outcomes)
+        if rest_s is not None:
+            self._rest(now, rest_s)
+        elif self._trying or (not self._open and (many or self._row >= config.in_a_row)):
+            self._rest(now, min(config.max_open_s, config.open_s * 2.0 ** min(self._rests, 30)))
+            self._rests += 1
+        self._trying = False
+
+    def abandon(self) -> None:
+        """A call ended without saying anything of the provider, by being cancelled."""
+        self._trying = False
+
+    def _rest(self, now: float, seconds: float) -> None:
+        self._open, self._opens_at = True, max(self._opens_at, now + seconds)
+
+    def _count(self, now: float, *, failed: bool) -> None:
+        self._outcomes.append((now, failed))
+        self._failures += failed
+        while self._outcomes[0][0] < now - self._config.window_s:
+            self._failures -= self._outcomes.popleft()[1]

@@ -1,0 +1,90 @@
+"""The call log: one line for each call, with latency, cost, cache state and attempts. Nothing of what was asked or said
+is in it but the key's hash, so it may be shared."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from fathom.core.errors import StoreFault
+from fathom.core.jsonl import read_records
+from fathom.core.model import Frozen
+from fathom.sandbox.gateway.service import CacheState, Degraded
+
+_BUFFER = 64  # lines written at once
+
+
+class CallRecord(Frozen):
+    """A call. `at` is seconds since the epoch when it ended; `status` ok, fact or fault; `fact` and `faults` name what
+    kind; `seconds` is what the caller waited; `cost` in US dollars."""
+
+    at: float
+    service: str
+    key: str
+    status: str
+    provider: str = ""
+    cache: CacheState = "miss"
+    degraded: Degraded = ""
+    attempts: int = 0
+    faults: tuple[str, ...] = ()
+    fact: str = ""
+    seconds: float = 0.0
+    cost: float = 0.0
+
+
+class CallLog(Protocol):
+    """Where calls are written."""
+
+    def write(self, record: CallRecord) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class NoLog:
+    """Keeps nothing."""
+
+    def write(self, record: CallRecord) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class FileLog:
+    """JSON lines in `path`, appended in small blocks, whole lines only; several processes may write to one file. What
+    a crash can lose is the last block. Raises `StoreFault` where the file cannot be opened; a disk that fills later
+    costs the lines, counted in `lost`, and never a call."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreFault(f"{path}: {error.strerror}") from error
+        self._lines: list[bytes] = []
+        self.lost = 0
+
+    def write(self, record: CallRecord) -> None:
+        self._lines.append(json.dumps(record.model_dump(), separators=(",", ":")).encode() + b"\n")
+        if len(self._lines) >= _BUFFER:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        os.close(self._file)
+
+    def _flush(self) -> None:
+        block = b"".join(self._lines)
+        try:
+            written = os.write(self._file, block) if block else 0
+        except OSError:
+            written = -1
+        if written != len(block):
+            self.lost += len(self._lines)
+        self._lines.clear()
+
+
+def read_calls(path: Path) -> Iterator[CallRecord]:
+    """The calls of a log. Raises `InputError` for what is none."""
+    return read_records(path, CallRecord)

@@ -1,0 +1,167 @@
+"""The course of one call: which provider is asked next, when, and when to stop."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fathom.core.errors import FathomError, ProviderFault
+from fathom.sandbox.gateway.limits import Lane
+from fathom.sandbox.gateway.service import Answer, Degraded, Provider, Service
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+_USELESS = ("unauthorised", "oversized")  # asking the same provider again does not mend it
+
+
+@dataclass
+class _Stop(Generic[Q, A]):
+    """A provider as this call sees it."""
+
+    provider: Provider[Q, A]
+    lane: Lane
+    tries: int = 0
+    not_before: float = 0.0
+    spent: bool = False
+
+
+class Course(Generic[Q, A]):
+    """One call. `run` is awaited within the call's deadline by whoever made it."""
+
+    def __init__(
+        self,
+        service: Service[Q, A],
+        lanes: Sequence[tuple[Provider[Q, A], Lane]],
+        clock: Callable[[], float],
+        rng: random.Random,
+    ) -> None:
+        self._service, self._clock, self._rng = service, clock, rng
+        self._stops = [_Stop(provider, lane) for provider, lane in lanes]
+        self._ends = clock() + service.config.deadline_s
+        self._faults: list[str] = []
+        self._cost = 0.0
+        self._attempts = 0
+        self._unconfirmed: Answer[A] | None = None
+
+    async def run(self, request: Q) -> Answer[A]:
+        """An answer, or where no provider is left one whose fault says so."""
+        while True:
+            stop = self._next()
+            if stop is None:
+                return self.gave_up()
+            wait = self._wait_s(stop)
+            if wait > 0:
+                if self._clock() + wait >= self._ends:
+                    return self.gave_up()
+                await asyncio.sleep(wait)
+                continue
+            async with stop.lane.slots:
+                if self._wait_s(stop) > 0:  # while this call waited for a slot
+                    continue
+                answer = await self._attempt(stop, request)
+            if answer is not None:
+                return answer
+
+    def gave_up(self) -> Answer[A]:
+        """What there is to say when providers or time are used up."""
+        if self._unconfirmed is not None:
+            return self._answer(self._unconfirmed.provider, value=self._unconfirmed.value, degraded="unconfirmed")
+        kinds = ", ".join(dict.fromkeys(self._faults)) or "no room"
+        fault = ProviderFault(
+            f"{self._service.name}: no answer in {self._attempts} attempts ({kinds})", kind="saturated"
+        )
+        return self._answer("", fault=fault)
+
+    def _next(self) -> _Stop[Q, A] | None:
+        """The first provider that may be asked now or whose rate is worth a wait; else the one that is free first."""
+        left = [stop for stop in self._stops if not stop.spent]
+        patience = self._service.config.patience_s
+        for stop in left:
+            if self._rest_s(stop) <= 0 and stop.lane.rate_s(self._clock()) <= patience and not stop.lane.slots.locked():
+                return stop
+        return min(left, key=self._wait_s, default=None)
+
+    def _rest_s(self, stop: _Stop[Q, A]) -> float:
+        now = self._clock()
+        return max(stop.lane.rest_s(now), stop.not_before - now, 0.0)
+
+    def _wait_s(self, stop: _Stop[Q, A]) -> float:
+        return max(self._rest_s(stop), stop.lane.rate_s(self._clock()))
+
+    async def _attempt(self, stop: _Stop[Q, A], request: Q) -> Answer[A] | None:
+        """One request to one provider; None where another one is to be made."""
+        service, provider, lane = self._service, stop.provider, stop.lane
+        stop.tries += 1
+        self._attempts += 1
+        self._cost += provider.cost
+        with lane.calling(self._clock()):
+            try:
+                # A little less than what is left of the call, so that a provider that hangs is known for it.
+                left = 0.999 * (self._ends - self._clock())
+                async with asyncio.timeout(min(service.config.timeout_s, left)):
+                    value = await provider.ask(request)
+                service.check(request, value)
+            except tuple(service.facts.values()) as fact:
+                lane.breaker.succeed(self._clock())
+                return self._answer(provider.name, fact=fact, degraded=self._degraded(stop))
+            except TimeoutError:
+                self._failed(stop, ProviderFault("no reply in time", kind="timeout"))
+                return None
+            except ProviderFault as fault:
+                self._failed(stop, fault)
+                return None
+            lane.breaker.succeed(self._clock())
+        if not service.empty(value):
+            return self._answer(provider.name, value=value, degraded=self._degraded(stop))
+        return self._answer(provider.name, value=value) if self._confirms(stop, value) else None
+
+    def _degraded(self, stop: _Stop[Q, A]) -> Degraded:
+        return "" if stop is self._stops[0] else "backup"
+
+    def _confirms(self, stop: _Stop[Q, A], value: A) -> bool:
+        """Whether an empty answer is to be believed: a second provider said so, or there is no other to ask."""
+        if self._unconfirmed is not None or not any(not other.spent for other in self._stops if other is not stop):
+            return True
+        stop.spent = True
+        self._unconfirmed = self._answer(stop.provider.name, value=value)
+        return False
+
+    def _failed(self, stop: _Stop[Q, A], fault: ProviderFault) -> None:
+        config, lane, now = self._service.config, stop.lane, self._clock()
+        self._faults.append(fault.kind)
+        lane.failures += 1
+        if fault.kind in _USELESS:
+            stop.spent = True
+            if fault.kind == "unauthorised" and config.unauthorised_rest_s:
+                lane.breaker.fail(now, rest_s=config.unauthorised_rest_s)
+            else:
+                lane.breaker.succeed(now)  # it works, only not for this request
+            return
+        lane.breaker.fail(now)
+        stop.spent = stop.tries >= config.attempts
+        wait = self._rng.uniform(0.0, min(config.max_wait_s, config.first_wait_s * 2.0 ** min(stop.tries - 1, 60)))
+        if fault.retry_after_s is not None:
+            lane.pause(now, min(fault.retry_after_s, config.max_retry_after_s))
+        stop.not_before = now + wait
+
+    def _answer(
+        self,
+        provider: str,
+        *,
+        value: A | None = None,
+        fact: FathomError | None = None,
+        fault: ProviderFault | None = None,
+        degraded: Degraded = "",
+    ) -> Answer[A]:
+        return Answer(
+            value=value,
+            fact=fact,
+            fault=fault,
+            provider=provider,
+            degraded=degraded,
+            attempts=self._attempts,
+            faults=tuple(self._faults),
+            cost=self._cost,
+        )

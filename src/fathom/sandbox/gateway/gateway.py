@@ -1,0 +1,193 @@
+"""`Gateway`: asks providers so that nothing that goes wrong outside reaches an agent as if it were an answer.
+
+An answer that is cached is given at once. Equal calls at one time are one call. Else the providers of the service are
+asked in their order: each as fast as it may be, again after a wait that grows (full jitter, never shorter than
+Retry-After), the next one while one rests; all within the call's deadline. Where none answers, an old answer serves,
+and where there is none the call ends as a fault of kind `saturated`, which says nothing about what was asked for.
+
+Reference: Tongyi DeepResearch report 2510.24701, unified tool sandbox (limits, caching, timeouts and retries,
+degradation, failover); its code was not published.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from pydantic import Field
+
+from fathom.core.config import Config
+from fathom.core.model import content_hash
+from fathom.sandbox.gateway.breaker import BreakerConfig
+from fathom.sandbox.gateway.cache import ResultCache, Stored
+from fathom.sandbox.gateway.calls import CallLog, CallRecord, NoLog
+from fathom.sandbox.gateway.course import Course
+from fathom.sandbox.gateway.limits import Lane
+from fathom.sandbox.gateway.service import Answer, Degraded, Provider, Service
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class GatewayConfig(Config):
+    """Settings of all services."""
+
+    breaker: BreakerConfig = BreakerConfig()
+    lanes: int = Field(default=10_000, ge=2, description="hosts and providers remembered at once")
+
+
+class Gateway:
+    """Asks services. Belongs to one event loop; the cache and the log may be shared with other processes.
+
+    `clock` is monotonic and `wall` is seconds since the epoch; `sleep` waits.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig = GatewayConfig(),
+        *,
+        cache: ResultCache | None = None,
+        log: CallLog | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._config = config
+        self.cache = cache or ResultCache(clock=wall)
+        self._log = log or NoLog()
+        self._clock, self._wall = clock, wall
+        self._rng = rng or random.Random()
+        self._lanes: dict[str, Lane] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._flights: dict[str, asyncio.Task[Answer[Any]]] = {}
+        self.counts: Counter[str] = Counter()
+
+    async def ask(self, service: Service[Q, A], request: Q) -> Answer[A]:
+        """The answer to `request`. Never raises but for programming errors of a provider and when it is cancelled,
+        which ends the waiting only: the call goes on for whoever else waits, and for the cache."""
+        began = self._clock()
+        key = content_hash([service.name, service.version, service.key(request)])
+        answer = self._cached(service, key) or await self._flown(service, key, request)
+        answer = replace(answer, seconds=self._clock() - began)
+        self._record(service, key, answer)
+        return answer
+
+    def lane(self, name: str) -> Lane | None:
+        """What is known of a provider, once it has been asked."""
+        return self._lanes.get(name)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._flights)
+
+    async def close(self) -> None:
+        """Give up calls under way and close cache and log. Providers belong to whoever made them."""
+        for flight in list(self._flights.values()):
+            flight.cancel()
+        await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        self.cache.close()
+        self._log.close()
+
+    async def _flown(self, service: Service[Q, A], key: str, request: Q) -> Answer[A]:
+        flight = self._flights.get(key)
+        if flight is not None:
+            return replace(await asyncio.shield(flight), cache="joined", attempts=0, faults=(), cost=0.0)
+        flight = asyncio.get_running_loop().create_task(self._fly(service, key, request))
+        self._flights[key] = flight
+        flight.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(flight)
+
+    def _landed(self, key: str, flight: asyncio.Task[Answer[Any]]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # asked for here, since nobody may be waiting any more
+
+    def _cached(self, service: Service[Q, A], key: str, *, stale: bool = False) -> Answer[A] | None:
+        if not service.config.keep_s:
+            return None
+        stored = self.cache.get(key)
+        if stored is None or (stored.fresh <= self._wall() and not stale):
+            return None
+        try:
+            degraded = cast(Degraded, stored.note)
+            if stored.fact:
+                return Answer(fact=service.facts[stored.fact](stored.body.decode()), cache="hit", degraded=degraded)
+            return Answer(value=service.codec.load(stored.body), cache="hit", degraded=degraded)
+        except (ValueError, KeyError):  # of an older version of the service
+            return None
+
+    async def _fly(self, service: Service[Q, A], key: str, request: Q) -> Answer[A]:
+        slots = self._slots.setdefault(service.name, asyncio.Semaphore(service.config.slots))
+        lanes = [(provider, self._lane(provider, request)) for provider in service.providers]
+        course = Course(service, lanes, self._clock, self._rng)
+        try:
+            async with asyncio.timeout(service.config.deadline_s), slots:
+                answer = await course.run(request)
+        except TimeoutError:
+            answer = course.gave_up()
+        if answer.fault is not None:
+            return self._old(service, key, answer)
+        self._keep(service, key, answer)
+        return answer
+
+    def _old(self, service: Service[Q, A], key: str, failed: Answer[A]) -> Answer[A]:
+        """A cached answer past its time in place of none."""
+        found = self._cached(service, key, stale=True)
+        if found is None:
+            return failed
+        return replace(found, degraded="stale", attempts=failed.attempts, faults=failed.faults)
+
+    def _keep(self, service: Service[Q, A], key: str, answer: Answer[A]) -> None:
+        config = service.config
+        if not config.keep_s or answer.degraded == "unconfirmed":
+            return
+        now = self._wall()
+        if answer.fact is not None:
+            name = next(name for name, kind in service.facts.items() if type(answer.fact) is kind)
+            fact, body, keep_s = name, str(answer.fact).encode("utf-8", "replace"), config.keep_negative_s
+        else:
+            value: Any = answer.value
+            fact, body = "", service.codec.dump(value)
+            keep_s = config.keep_s
+            if answer.degraded or service.empty(value):
+                keep_s = min(keep_s, config.keep_negative_s)
+        self.cache.put(key, Stored(fact, body, now + keep_s, now + keep_s + config.keep_stale_s, answer.degraded))
+
+    def _lane(self, provider: Provider[Q, A], request: Q) -> Lane:
+        name = provider.lane(request) if provider.lane else provider.name
+        lane = self._lanes.pop(name, None)
+        if lane is None:
+            lane = Lane(name, provider.limits, self._config.breaker, self._clock())
+        self._lanes[name] = lane  # the last one used stands last
+        if len(self._lanes) > self._config.lanes:
+            self._forget_idle()
+        return lane
+
+    def _forget_idle(self) -> None:
+        """Drop the half of the lanes used longest ago, but for those that are in use or at rest."""
+        now = self._clock()
+        for name, lane in list(self._lanes.items())[: self._config.lanes // 2]:
+            if lane.idle(now):
+                del self._lanes[name]
+
+    def _record(self, service: Service[Q, A], key: str, answer: Answer[A]) -> None:
+        status = "fault" if answer.fault is not None else "fact" if answer.fact is not None else "ok"
+        self.counts.update((f"{service.name}.{status}", f"{service.name}.{answer.cache}"))
+        record = CallRecord(
+            at=self._wall(),
+            service=service.name,
+            key=key,
+            status=status,
+            provider=answer.provider,
+            cache=answer.cache,
+            degraded=answer.degraded,
+            attempts=answer.attempts,
+            faults=answer.faults,
+            fact=type(answer.fact).__name__ if answer.fact is not None else "",
+            seconds=round(answer.seconds, 6),
+            cost=answer.cost,
+        )
+        self._log.write(record)

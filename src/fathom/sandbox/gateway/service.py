@@ -1,0 +1,131 @@
+"""A service: what is asked, who can answer, how long an answer holds, and which errors are answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import Field
+
+from fathom.core.config import Config
+from fathom.core.errors import FathomError, ProviderFault
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+CacheState = Literal["miss", "hit", "joined", "off"]
+"""`joined`: an equal call was under way, and its answer was taken."""
+
+Degraded = Literal["", "backup", "stale", "unconfirmed"]
+"""Where an answer is not what the first provider says now: another one's; one whose time in the cache is over; an
+empty one that no second provider could confirm."""
+
+
+class LaneConfig(Config):
+    """How hard one provider, or one host, may be asked, by all services together."""
+
+    rate_per_s: float | None = Field(default=None, gt=0, description="calls begun per second; none: unlimited")
+    burst: int = Field(default=5, ge=1, description="calls that may begin at once after a pause")
+    slots: int = Field(default=64, ge=1, description="calls at once")
+
+
+class ServiceConfig(Config):
+    """How a service is asked."""
+
+    timeout_s: float = Field(default=30.0, gt=0, description="seconds for one attempt at one provider")
+    deadline_s: float = Field(default=90.0, gt=0, description="seconds for a call: all attempts and waits together")
+    attempts: int = Field(default=4, ge=1, description="attempts at each provider")
+    slots: int = Field(default=256, ge=1, description="calls of this service at once; others wait their turn")
+    first_wait_s: float = Field(default=0.25, gt=0, description="longest wait after a first failure; doubles each time")
+    max_wait_s: float = Field(default=8.0, gt=0, description="longest wait of our own")
+    max_retry_after_s: float = Field(default=60.0, ge=0, description="longest wait taken over from Retry-After")
+    patience_s: float = Field(
+        default=2.0, ge=0, description="how long a provider's rate limit is waited for before a backup is asked"
+    )
+    unauthorised_rest_s: float = Field(
+        default=600.0, ge=0, description="how long a provider that refuses us is left alone; 0: only by that call"
+    )
+    keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
+    keep_negative_s: float = Field(
+        default=600.0, ge=0, description="the same for errors that are answers, empty ones, and those of a backup"
+    )
+    keep_stale_s: float = Field(
+        default=604_800.0, ge=0, description="how long after that it still serves where every provider fails"
+    )
+
+
+class Codec(Protocol[A]):
+    """To and from the bytes of the cache. `load` raises `ValueError` for what `dump` did not write."""
+
+    def dump(self, answer: A) -> bytes: ...
+
+    def load(self, data: bytes) -> A: ...
+
+
+@dataclass(frozen=True)
+class Provider(Generic[Q, A]):
+    """One way to have a request answered. `ask` raises `ProviderFault` where it could not, and one of the service's
+    `facts` where the answer is an error. `cost` is in US dollars per call. `lane` names what limits, breaker and pauses
+    are kept for where that is not the provider but, say, the host that a request goes to."""
+
+    name: str
+    ask: Callable[[Q], Awaitable[A]]
+    limits: LaneConfig = field(default_factory=LaneConfig)
+    cost: float = 0.0
+    lane: Callable[[Q], str] | None = None
+
+
+def _anything(request: Any, answer: Any) -> None:
+    return None
+
+
+def _never(answer: Any) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Service(Generic[Q, A]):
+    """`key` gives what makes two requests equal, as plain JSON; `version` changes where equal requests may get other
+    answers (the hash of a corpus). `check` raises `ProviderFault` for an answer that is none, before it is cached.
+    `empty` tells answers that say nothing is there: these need a second provider's word where there is one.
+    `facts` are the errors that are answers, by their names in the cache."""
+
+    name: str
+    providers: tuple[Provider[Q, A], ...]
+    codec: Codec[A]
+    key: Callable[[Q], Any]
+    version: str = ""
+    config: ServiceConfig = field(default_factory=ServiceConfig)
+    check: Callable[[Q, A], None] = _anything
+    empty: Callable[[A], bool] = _never
+    facts: Mapping[str, type[FathomError]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer(Generic[A]):
+    """What became of a call. Exactly one of `value`, `fact` and `fault` is set. `provider` is empty where it came from
+    none; `attempts` counts requests made for it; `seconds` is what the caller waited."""
+
+    value: A | None = None
+    fact: FathomError | None = None
+    fault: ProviderFault | None = None
+    provider: str = ""
+    cache: CacheState = "miss"
+    degraded: Degraded = ""
+    attempts: int = 0
+    seconds: float = 0.0
+    faults: tuple[str, ...] = ()
+    cost: float = 0.0
+
+    def get(self) -> A:
+        """The value. Raises the fact or the fault."""
+        if self.fault is not None or self.fact is not None:
+            # A new object each time: one exception raised in many tasks would collect all their tracebacks.
+            raise _copied(self.fault or self.fact)
+        return self.value  # type: ignore[return-value]
+
+
+def _copied(error: FathomError | None) -> FathomError:
+    if isinstance(error, ProviderFault):
+        return type(error)(str(error), kind=error.kind, retry_after_s=error.retry_after_s, hint=error.hint)
+    assert error is not None
+    return type(error)(str(error), hint=error.hint)

@@ -1,0 +1,97 @@
+"""Services for tests of the gateway: texts asked of scripted providers in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from fathom.core.errors import FathomError, PageNotFoundError, ProviderFault
+from fathom.sandbox.gateway.cache import ResultCache
+from fathom.sandbox.gateway.calls import CallLog, CallRecord
+from fathom.sandbox.gateway.gateway import Gateway, GatewayConfig
+from fathom.sandbox.gateway.service import LaneConfig, Provider, Service, ServiceConfig
+
+Step = str | FathomError | float
+"""What a provider does: answers, raises, or first takes so many seconds."""
+
+
+class ScriptedProvider:
+    """Does one step after another, the last one for ever; `asked` are the requests with their times."""
+
+    def __init__(
+        self, name: str, steps: Iterable[Step | tuple[Step, ...]], *, limits: LaneConfig = LaneConfig()
+    ) -> None:
+        self.name, self.steps = name, list(steps)
+        self.asked: list[tuple[float, str]] = []
+        self.running = self.most = 0
+        self.provider = Provider(name, self.ask, limits, cost=0.001)
+
+    async def ask(self, request: str) -> str:
+        self.asked.append((asyncio.get_running_loop().time(), request))
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            for part in step if isinstance(step, tuple) else (step,):
+                if isinstance(part, float):
+                    await asyncio.sleep(part)
+                elif isinstance(part, FathomError):
+                    raise part
+                else:
+                    return part.format(request)
+        finally:
+            self.running -= 1
+        raise AssertionError("a script ends with a text or an error")
+
+
+class Texts:
+    """Strings as UTF-8."""
+
+    def dump(self, answer: str) -> bytes:
+        return answer.encode()
+
+    def load(self, data: bytes) -> str:
+        return data.decode()
+
+
+class Calls:
+    """A call log in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[CallRecord] = []
+
+    def write(self, record: CallRecord) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        return None
+
+
+def service(
+    *providers: ScriptedProvider, check: Callable[[str, str], None] | None = None, **config: Any
+) -> Service[str, str]:
+    """A service of texts; "" is its empty answer, a page that is not there its fact."""
+    extra: dict[str, Any] = {} if check is None else {"check": check}
+    return Service(
+        name="texts",
+        providers=tuple(scripted.provider for scripted in providers),
+        codec=Texts(),
+        key=lambda request: request,
+        config=ServiceConfig(**config),
+        empty=lambda answer: not answer,
+        facts={"not_found": PageNotFoundError},
+        **extra,
+    )
+
+
+def gateway(
+    config: GatewayConfig = GatewayConfig(), *, cache: ResultCache | None = None, log: CallLog | None = None
+) -> Gateway:
+    """A gateway on the running loop's clock, for both of its times."""
+    clock = asyncio.get_running_loop().time
+    return Gateway(config, cache=cache or ResultCache(clock=clock), log=log, clock=clock, wall=clock, rng=Random(0))
+
+
+def down(kind: ProviderFault.Kind = "server", *, after_s: float | None = None) -> ProviderFault:
+    """A fault to raise."""
+    return ProviderFault(f"scripted: {kind}", kind=kind, retry_after_s=after_s)
