@@ -12,7 +12,9 @@ from fathom.core.budget import Meter
 from fathom.core.errors import PageNotFoundError
 from fathom.core.events import MemoryJournal
 from fathom.core.model import content_hash
+from fathom.sandbox.gateway.gateway import Gateway
 from fathom.world.faults import FaultyWorld
+from fathom.world.gated import GatedWorld, world_sources
 from fathom.world.journaled import JournaledWorld
 from fathom.world.limited import LimitedWorld
 from fathom.world.live import LiveConfig, LiveWorld
@@ -55,7 +57,17 @@ async def live(folder: Path, stack: AsyncExitStack) -> World:
     return LiveWorld(LiveConfig(searxng_url=server.base, allow_private=True))
 
 
-@pytest.fixture(params=[simulated, recorded, journaled, without_faults, limited, live], ids=lambda make: make.__name__)
+async def gated(folder: Path, stack: AsyncExitStack) -> World:
+    world = small_world(folder / "corpus")
+    stack.push_async_callback(world.close)
+    gateway = Gateway()
+    stack.push_async_callback(gateway.close)
+    return GatedWorld(world.name, gateway, world_sources(world))
+
+
+@pytest.fixture(
+    params=[simulated, recorded, journaled, without_faults, limited, live, gated], ids=lambda make: make.__name__
+)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         made: World = await request.param(tmp_path, stack)

@@ -265,7 +265,7 @@ def _reached(state: State) -> Observation:
     """The last observation. Raises `WorldUnavailableFault` where the world did not answer: to go on as if nothing had
     been found would make a fault of the infrastructure a wrong answer."""
     last = state.observations[-1]
-    if last.error == "upstream":
+    if last.error in ("upstream", "saturated"):
         raise WorldUnavailableFault(last.result.text)
     return last
 

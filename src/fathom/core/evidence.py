@@ -1,6 +1,12 @@
 """Evidence: the exact spans of stored pages that answers stand on."""
 
+from typing import Literal
+
 from fathom.core.model import Frozen
+
+Degraded = Literal["", "backup", "stale", "unconfirmed"]
+"""Where an answer is not what the first provider says now: another one's; an older one, since nobody answers; an empty
+one that no second provider could confirm."""
 
 
 class Evidence(Frozen):
@@ -21,7 +27,8 @@ class Evidence(Frozen):
 
 
 class Page(Frozen):
-    """A page's text as the world gave it. `text_hash` is the sha256 of `text` in UTF-8; `licence` where known."""
+    """A page's text as the world gave it. `text_hash` is the sha256 of `text` in UTF-8; `licence` where known; `note`
+    where it did not come the usual way."""
 
     url: str
     title: str
@@ -30,3 +37,4 @@ class Page(Frozen):
     fetched_at: str
     licence: str = ""
     lang: str = ""
+    note: Degraded = ""

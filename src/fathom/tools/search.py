@@ -32,6 +32,14 @@ SPEC = ToolSpec(
 )
 
 
+_SATURATED = "The search is at its limit just now. This is no sign that nothing exists; try again later."
+_UNREACHED = "The search service could not be reached. This is no sign that nothing exists."
+_NOTES = {
+    "backup": "(The usual search did not answer; these are from another one.)",
+    "stale": "(The search does not answer now; these are what it found earlier.)",
+}
+
+
 class SearchConfig(Config):
     """Settings of search."""
 
@@ -70,7 +78,8 @@ class Search:
                 parts.append(self._listing(query, hits))
                 pages.update((hit.url, hit.title) for hit in hits if hit.url not in pages)
         if not answered:
-            raise ToolError("upstream", "The search service could not be reached. This is no sign that nothing exists.")
+            full = all(isinstance(fault, WorldUnavailableFault) and fault.kind == "saturated" for fault in found)
+            raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
         return ToolResult(text="\n=======\n".join(parts), urls=tuple(pages), titles=tuple(pages.values()))
@@ -79,6 +88,7 @@ class Search:
         if not hits:
             return f'No page matches "{query}". Other words may help.'
         rows = [f'{len(hits)} pages for "{query}":']
+        rows += [_NOTES[note] for note in dict.fromkeys(hit.note for hit in hits) if note in _NOTES]
         for number, hit in enumerate(hits, 1):
             snippet = " ".join(hit.snippet.split())
             if len(snippet) > self._config.snippet_chars:

@@ -8,6 +8,7 @@ Differs from the paper: long pages are windowed by relevance instead of cut at 9
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -48,6 +49,11 @@ Goal: {goal}
 Page: {title}
 
 {spans}"""
+
+_NOTES = {
+    "backup": "\n(It was read in another way than usual; parts of it may be missing.)",
+    "stale": "\n(The page cannot be opened now; this is an earlier copy.)",
+}
 
 _READER_SCHEMA = {
     "type": "object",
@@ -98,8 +104,7 @@ class Visit:
             else:
                 raise page
         if len(failures) == len(urls):
-            gone = all(isinstance(failure, PageNotFoundError) for failure in failures)
-            raise ToolError("not_found" if gone else "upstream", "\n".join(parts))
+            raise ToolError(_kind(failures), "\n".join(parts))
         if len(asked) > len(urls):
             parts.append(f"Left out, more than {len(urls)} pages in one call: {'; '.join(asked[len(urls) :])}")
         read = [page for page in opened if isinstance(page, Page)]
@@ -120,7 +125,7 @@ class Visit:
         if context.reader is not None:
             chosen, summary = await _ask_reader(context.reader, page, goal, cited)
             cited = chosen
-        head = f'What {page.url} ("{page.title}") says about: {goal}'
+        head = f'What {page.url} ("{page.title}") says about: {goal}{_NOTES.get(page.note, "")}'
         share = (
             ""
             if shown >= len(page.text.strip()) * 0.98
@@ -129,6 +134,14 @@ class Visit:
         evidence = "\n".join(f"[{item.id}] {item.text}" for item in cited) or "(nothing on it bears on the goal)"
         told = f"\nSummary:\n{summary}" if summary else ""
         return f"{head}{share}\nEvidence in page:\n{evidence}{told}", cited
+
+
+def _kind(failures: Sequence[BaseException]) -> ToolError.Kind:
+    """What is said of a call that opened no page: that they do not exist only where that is known of all."""
+    if all(isinstance(failure, PageNotFoundError) for failure in failures):
+        return "not_found"
+    faults = [failure for failure in failures if isinstance(failure, WorldUnavailableFault)]
+    return "saturated" if faults and all(fault.kind == "saturated" for fault in faults) else "upstream"
 
 
 def _failure_text(url: str, failure: BaseException) -> str:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from fathom.core.errors import PageNotFoundError, WorldUnavailableFault
-from fathom.core.evidence import Page
+from fathom.core.evidence import Degraded, Page
 from fathom.core.model import Frozen
 
 RAISED: dict[str, type[PageNotFoundError] | type[WorldUnavailableFault]] = {
@@ -15,7 +15,7 @@ RAISED: dict[str, type[PageNotFoundError] | type[WorldUnavailableFault]] = {
 
 class Hit(Frozen):
     """A search result. Where the snippet is an exact span of the page's text, `start` and `end` (code points) and the
-    page's `text_hash` say so; else they are -1 and empty."""
+    page's `text_hash` say so; else they are -1 and empty. `note` where it did not come the usual way."""
 
     url: str
     title: str
@@ -26,6 +26,7 @@ class Hit(Frozen):
     text_hash: str = ""
     date: str = ""
     source: str = ""
+    note: Degraded = ""
 
 
 class WorldLink(Frozen):

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from fathom.core.errors import StoreFault
+from fathom.core.evidence import Degraded
 from fathom.core.jsonl import read_records
 from fathom.core.model import Frozen
-from fathom.sandbox.gateway.service import CacheState, Degraded
+from fathom.sandbox.gateway.service import CacheState
 
 _BUFFER = 64  # lines written at once
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fathom.core.errors import FathomError, ProviderFault
+from fathom.core.evidence import Degraded
 from fathom.sandbox.gateway.limits import Lane
-from fathom.sandbox.gateway.service import Answer, Degraded, Provider, Service
+from fathom.sandbox.gateway.service import Answer, Provider, Service
 
 Q = TypeVar("Q")
 A = TypeVar("A")

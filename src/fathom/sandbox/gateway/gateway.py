@@ -20,13 +20,14 @@ from typing import Any, TypeVar, cast
 from pydantic import Field
 
 from fathom.core.config import Config
+from fathom.core.evidence import Degraded
 from fathom.core.model import content_hash
 from fathom.sandbox.gateway.breaker import BreakerConfig
 from fathom.sandbox.gateway.cache import ResultCache, Stored
 from fathom.sandbox.gateway.calls import CallLog, CallRecord, NoLog
 from fathom.sandbox.gateway.course import Course
 from fathom.sandbox.gateway.limits import Lane
-from fathom.sandbox.gateway.service import Answer, Degraded, Provider, Service
+from fathom.sandbox.gateway.service import Answer, Provider, Service
 
 Q = TypeVar("Q")
 A = TypeVar("A")

@@ -8,16 +8,13 @@ from pydantic import Field
 
 from fathom.core.config import Config
 from fathom.core.errors import FathomError, ProviderFault
+from fathom.core.evidence import Degraded
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 CacheState = Literal["miss", "hit", "joined", "off"]
 """`joined`: an equal call was under way, and its answer was taken."""
-
-Degraded = Literal["", "backup", "stale", "unconfirmed"]
-"""Where an answer is not what the first provider says now: another one's; one whose time in the cache is over; an
-empty one that no second provider could confirm."""
 
 
 class LaneConfig(Config):

@@ -1,0 +1,138 @@
+"""`GatedWorld`: a world behind the gateway. Search engines and readers are its providers, tried in their order.
+
+The same for every world: the live web is engines and readers, and any other world is one engine and one reader of its
+own. What the model must know of how an answer came about stands in `note` of hits and pages.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from fathom.core.config import Config
+from fathom.core.errors import ProviderFault, WorldUnavailableFault
+from fathom.core.evidence import Page
+from fathom.sandbox.gateway.codec import JsonCodec
+from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
+from fathom.world.protocol import RAISED, Hit, World, WorldLink
+from fathom.world.reader.protocol import PageReader, ReadPage
+from fathom.world.search.protocol import SearchEngine, SearchQuery
+
+A = TypeVar("A")
+
+_FACTS = {name: kind for name, kind in RAISED.items() if name != "unavailable"}
+_HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
+_READ: JsonCodec[ReadPage] = JsonCodec(ReadPage)
+_LINKS: JsonCodec[tuple[WorldLink, ...]] = JsonCodec(tuple[WorldLink, ...])
+
+
+class GatedConfig(Config):
+    """How a world's services are asked. A page is no engine's: its limits are those of its host."""
+
+    search: ServiceConfig = ServiceConfig(deadline_s=60.0)
+    read: ServiceConfig = ServiceConfig(attempts=3, unauthorised_rest_s=0.0)
+    engine: LaneConfig = LaneConfig()
+    host: LaneConfig = Field(
+        default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by all readers together"
+    )
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a world is asked of. `version` changes where the same may be answered otherwise: the hash of a corpus."""
+
+    search: tuple[Provider[SearchQuery, tuple[Hit, ...]], ...]
+    read: tuple[Provider[str, ReadPage], ...]
+    links: tuple[Provider[str, tuple[WorldLink, ...]], ...] = ()
+    version: str = ""
+
+
+def web_sources(engines: Sequence[SearchEngine], readers: Sequence[PageReader], config: GatedConfig) -> Sources:
+    """The live web: engines and readers, the preferred ones first."""
+    return Sources(
+        search=tuple(Provider(engine.name, engine.search, config.engine) for engine in engines),
+        read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
+    )
+
+
+def _lane_of(reader: PageReader) -> Callable[[str], str]:
+    return lambda url: f"{reader.name} {host(url)}"
+
+
+def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256)) -> Sources:
+    """Any other world, as its own engine and reader. Its name is the version of what it says."""
+
+    async def search(query: SearchQuery) -> tuple[Hit, ...]:
+        return await world.search(query.text, query.k)
+
+    async def read(url: str) -> ReadPage:
+        return ReadPage(page=await world.open(url))
+
+    return Sources(
+        search=(Provider(world.name, search, limits),),
+        read=(Provider(world.name, read, limits),),
+        links=(Provider(world.name, world.links, limits),),
+        version=world.name,
+    )
+
+
+class GatedWorld:
+    """A `World` over a gateway, which may serve others too; it and the sources belong to whoever made them."""
+
+    def __init__(self, name: str, gateway: Gateway, sources: Sources, config: GatedConfig = GatedConfig()) -> None:
+        self.name, self._gateway = name, gateway
+        self._search = Service(
+            name="search",
+            providers=sources.search,
+            codec=_HITS,
+            key=lambda query: query.model_dump(),
+            version=sources.version,
+            config=config.search,
+            empty=lambda hits: not hits,
+        )
+        self._read = Service("read", sources.read, _READ, _itself, sources.version, config.read, facts=_FACTS)
+        self._links = Service("links", sources.links, _LINKS, _itself, sources.version, config.read, facts=_FACTS)
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        if not query.strip():
+            return ()
+        answer = await self._gateway.ask(self._search, SearchQuery(text=query, k=k))
+        hits = _got(answer)
+        if answer.degraded == "unconfirmed":
+            raise WorldUnavailableFault("search: nothing found, and no second engine to confirm it", kind="saturated")
+        return tuple(hit.model_copy(update={"note": answer.degraded}) for hit in hits) if answer.degraded else hits
+
+    async def open(self, url: str) -> Page:
+        answer = await self._gateway.ask(self._read, url)
+        page = _got(answer).page
+        return page.model_copy(update={"note": answer.degraded}) if answer.degraded else page
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        if self._links.providers:
+            return _got(await self._gateway.ask(self._links, url))
+        return _got(await self._gateway.ask(self._read, url)).links
+
+    async def close(self) -> None:
+        return None
+
+
+def _itself(url: str) -> str:
+    return url
+
+
+def host(url: str) -> str:
+    """The host of an address in lower case; empty for what is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _got(answer: Answer[A]) -> A:
+    try:
+        return answer.get()
+    except ProviderFault as fault:
+        raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=fault.retry_after_s) from None
