@@ -1,0 +1,100 @@
+"""Weather learnt from a call log, around a world that has none of its own."""
+
+import asyncio
+import statistics
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.virtual_time import run_virtual
+from tests.worlds import small_world
+
+from fathom.core.errors import InputError, WorldUnavailableFault
+from fathom.sandbox.gateway.calls import CallRecord
+from fathom.world.recorded import RecordedWorld, RecordingWorld
+from fathom.world.weather import ServiceWeather, Weather, WeatheredWorld, learn_weather
+
+
+def calls(count: int, *, service: str = "search", cache: str = "miss", fault_rate: float = 0.1) -> list[CallRecord]:
+    random = Random(1)
+    return [
+        CallRecord(
+            at=float(number),
+            service=service,
+            key=str(number),
+            cache=cache,  # type: ignore[arg-type]
+            status="fault" if random.random() < fault_rate else "ok",
+            seconds=random.lognormvariate(0, 1),
+        )
+        for number in range(count)
+    ]
+
+
+def test_waits_and_faults_are_as_in_the_log(tmp_path: Path) -> None:
+    log = calls(5000)
+    weather = learn_weather([*log, *calls(5000, cache="hit", fault_rate=0.9), *calls(5, service="read")])
+    assert set(weather.services) == {"search"}
+
+    async def recording() -> RecordedWorld:
+        world = RecordingWorld(small_world(tmp_path / "corpus"), tmp_path / "recording")
+        await world.search("Salt Road", 3)
+        return RecordedWorld(tmp_path / "recording")
+
+    async def main(plain: RecordedWorld) -> None:
+        world = WeatheredWorld(plain, weather, seed=3)
+        took, faults = [], 0
+        for _ in range(4000):
+            began = asyncio.get_running_loop().time()
+            try:
+                assert (await world.search("Salt Road", 3))[0].title == "Salt Road"
+            except WorldUnavailableFault:
+                faults += 1
+            took.append(asyncio.get_running_loop().time() - began)
+        learnt = sorted(call.seconds for call in log)
+        for share in (0.1, 0.5, 0.9, 0.95):
+            assert statistics.quantiles(took, n=100)[int(share * 100) - 1] == pytest.approx(
+                learnt[int(share * len(learnt))], rel=0.15
+            )
+        assert faults / 4000 == pytest.approx(0.1, abs=0.02)
+
+    run_virtual(main(asyncio.run(recording())))
+
+
+def test_the_same_seed_brings_the_same_weather_in_any_order() -> None:
+    weather = Weather(services={"search": ServiceWeather(seconds=(0.0, 1.0), fault_rate=0.5)})
+
+    class Still:
+        name = "still"
+
+        async def search(self, query: str, k: int = 10) -> tuple[()]:
+            return ()
+
+    async def main(order: list[str]) -> dict[str, str]:
+        world = WeatheredWorld(Still(), weather, seed=1)  # type: ignore[arg-type]
+
+        async def one(query: str) -> str:
+            try:
+                await world.search(query)
+            except WorldUnavailableFault:
+                return "fault"
+            return "none"
+
+        return dict(zip(order, await asyncio.gather(*map(one, order)), strict=True))
+
+    queries = [str(number) for number in range(100)]
+    first = run_virtual(main(queries))
+    assert first == run_virtual(main(queries[::-1])) and set(first.values()) == {"fault", "none"}
+
+
+@given(seconds=st.lists(st.floats(0, 1e4), min_size=1, max_size=200), quantile=st.floats(0, 1))
+def test_a_wait_is_between_the_least_and_the_most(seconds: list[float], quantile: float) -> None:
+    ordered = tuple(sorted(seconds))
+    wait = ServiceWeather(seconds=ordered, fault_rate=0).wait_s(quantile)
+    assert ordered[0] <= wait * (1 + 1e-9) and wait <= ordered[-1] * (1 + 1e-9)
+
+
+def test_too_few_calls_say_nothing() -> None:
+    with pytest.raises(InputError, match="fewer than 20"):
+        learn_weather(calls(19))
