@@ -1,0 +1,122 @@
+"""What may leave a run: addresses that were shown, and public words."""
+
+import base64
+import codecs
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fathom.core.errors import ToolError
+from fathom.tools.boundary import Boundary, canonical
+
+SECRET = "falcon7 heron budget 48213"
+
+
+def denied(call: str, boundary: Boundary, text: str) -> bool:
+    try:
+        getattr(boundary, call)(text)
+    except ToolError as error:
+        assert error.kind == "denied"
+        return True
+    return False
+
+
+def test_only_addresses_that_were_shown_are_opened() -> None:
+    boundary = Boundary("Compare https://example.org/report. with (http://Example.com/a_(b)) please", outgoing=True)
+    boundary.show("See [the page](https://site.test/x?y=1), or https://site.test/z#part.", ["https://hit.test/1"])
+    for shown in (
+        "https://example.org/report",
+        "http://example.org/report/",
+        "https://EXAMPLE.com/a_(b)",
+        "https://site.test/x?y=1#elsewhere",
+        "http://site.test/z",
+        "https://hit.test/1",
+        "Carla Rossi",
+    ):
+        assert not denied("check_address", boundary, shown), shown
+    for made_up in (
+        "https://example.org/",
+        "https://example.org/report?d=1",
+        "https://example.org/report/more",
+        "https://site.test/x?y=2",
+        "https://site.test:8443/z",
+        "https://evil@site.test/z",
+        "https://hit.test/1?q=secret",
+        " HTTPS://evil.test/secret",
+    ):
+        assert denied("check_address", boundary, made_up), made_up
+
+
+def test_with_private_text_only_public_addresses_and_words_go_out() -> None:
+    boundary = Boundary("What does the Heron project cost next year?", outgoing=True)
+    assert not denied("check_words", boundary, "anything at all, it holds nothing private")
+    boundary.show("The Heron project of Osprey Ltd costs 9 million. https://news.test/heron")
+    boundary.show(f"Internal: {SECRET}. https://intranet.test/f", private=True)
+    assert boundary.private
+    assert not denied("check_words", boundary, '"Osprey Ltd" heron cost site:news.test')
+    assert not denied("check_address", boundary, "https://news.test/heron")
+    assert denied("check_address", boundary, "https://intranet.test/f")
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        SECRET,
+        SECRET.replace(" ", ""),
+        SECRET[::-1],
+        SECRET.upper(),
+        base64.b64encode(SECRET.encode()).decode(),
+        SECRET.encode().hex(),
+        codecs.encode(SECRET, "rot13"),
+        quote(SECRET, safe=""),
+        " ".join(SECRET),
+        ".".join(str(ord(character)) for character in SECRET),
+        "".join(chr(ord(character) + 0xFEE0) if "!" <= character <= "~" else character for character in SECRET),
+        SECRET.replace("o", "о"),  # a letter of another script
+        "heron falcon7",
+    ],
+)
+def test_no_encoding_of_a_private_text_is_public(encoded: str) -> None:
+    boundary = Boundary("What does the Heron project cost?", outgoing=True)
+    boundary.show(SECRET, private=True)
+    assert denied("check_words", boundary, f"heron {encoded}")
+
+
+def test_in_a_world_on_this_machine_words_are_free() -> None:
+    boundary = Boundary("?", outgoing=False)
+    boundary.show(SECRET, private=True)
+    assert not denied("check_words", boundary, SECRET)
+
+
+def test_text_without_spaces_is_known_by_its_pairs() -> None:
+    boundary = Boundary("长江大桥有多长", outgoing=True)
+    boundary.show("内部 机密编号", private=True)
+    assert not denied("check_words", boundary, "长江大桥")
+    assert denied("check_words", boundary, "长江机密")
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_any_text_may_be_shown_and_checked(shown: str, asked: str) -> None:
+    boundary = Boundary(shown, outgoing=True)
+    boundary.show(asked, [asked], private=True)
+    for call in ("check_address", "check_words"):
+        denied(call, boundary, asked)
+    assert not denied("check_words", boundary, shown)
+
+
+@given(
+    host=st.from_regex(r"[a-z]{1,8}\.[a-z]{2,4}", fullmatch=True),
+    path=st.from_regex(r"(/[a-zA-Z0-9._~-]{1,6}){0,3}", fullmatch=True),
+    query=st.from_regex(r"(\?[a-z]=[a-z0-9]{1,4})?", fullmatch=True),
+)
+def test_ways_to_write_one_address_are_one(host: str, path: str, query: str) -> None:
+    forms = {
+        canonical(f"{scheme}://{name}{path}{slash}{query}{fragment}")
+        for scheme in ("http", "https", "HTTPS")
+        for name in (host, host.upper())
+        for slash in ("", "/")
+        for fragment in ("", "#x")
+    }
+    assert forms == {f"{host}{path}{query}"}
