@@ -5,6 +5,7 @@ before the first step and its hash is in every trajectory.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -87,6 +88,9 @@ def _toml_value(text: str) -> Any:
         return text
 
 
+_SERVICE_KEY = re.compile(r"FATHOM_([A-Z0-9_]+)_KEY")
+
+
 class Environment(Frozen):
     """All that fathom reads from the environment, read once by whoever starts the program."""
 
@@ -94,11 +98,14 @@ class Environment(Frozen):
     model_url: str = ""
     model_name: str = ""
     api_key: SecretStr = SecretStr("")
+    keys: Mapping[str, SecretStr] = {}
+    contact: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Environment":
         """From `FATHOM_HOME` (default: the user's data folder), `FATHOM_MODEL_URL` (an OpenAI-compatible base URL),
-        `FATHOM_MODEL` and `FATHOM_API_KEY`."""
+        `FATHOM_MODEL` and `FATHOM_API_KEY`; `FATHOM_CONTACT`, a mail address for services that ask for one; and the
+        keys of services, by name, from `FATHOM_<NAME>_KEY`."""
         env = os.environ if environ is None else environ
         home = env.get("FATHOM_HOME") or Path(env.get("XDG_DATA_HOME") or "~/.local/share") / "fathom"
         return cls(
@@ -106,6 +113,12 @@ class Environment(Frozen):
             model_url=env.get("FATHOM_MODEL_URL", ""),
             model_name=env.get("FATHOM_MODEL", ""),
             api_key=SecretStr(env.get("FATHOM_API_KEY", "")),
+            keys={
+                match[1].lower(): SecretStr(value)
+                for name, value in env.items()
+                if value and name != "FATHOM_API_KEY" and (match := _SERVICE_KEY.fullmatch(name))
+            },
+            contact=env.get("FATHOM_CONTACT", ""),
         )
 
 

@@ -87,6 +87,7 @@ class ProviderFault(FathomError):
         "timeout",
         "rate_limited",  # 429, or a quota used up
         "unauthorised",  # 401 or 403: our key, or us, it will not have
+        "rejected",  # it cannot be asked this, or would not take it as it stands; asking again changes nothing
         "server",  # 5xx
         "garbage",  # not the reply its interface promises
         "truncated",  # half a reply

@@ -118,3 +118,19 @@ def test_children_get_this_environment_and_changes(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FATHOM_TEST_KEPT", "1")
     found = child_environment(FATHOM_TEST_NEW="2")
     assert (found["FATHOM_TEST_KEPT"], found["FATHOM_TEST_NEW"]) == ("1", "2")
+
+
+def test_keys_of_services_are_found_by_their_names_and_not_shown() -> None:
+    found = Environment.read(
+        {
+            "FATHOM_SERPER_KEY": "geheim",
+            "FATHOM_SEMANTIC_SCHOLAR_KEY": "auch",
+            "FATHOM_BRAVE_KEY": "",
+            "FATHOM_API_KEY": "a",
+        }
+        | {"SERPER_KEY": "x", "FATHOM_KEY": "x", "FATHOM_CONTACT": "me@example.org"}
+    )
+    assert sorted(found.keys) == ["semantic_scholar", "serper"] and found.contact == "me@example.org"
+    assert found.keys["serper"].get_secret_value() == "geheim"
+    assert "geheim" not in repr(found) + found.model_dump_json()
+    assert (Environment.read({}).keys, Environment.read({}).contact) == ({}, "")

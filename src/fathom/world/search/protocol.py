@@ -1,29 +1,50 @@
 """What a search engine is asked and what it is."""
 
-from typing import Protocol
+from datetime import date
+from typing import Annotated, Protocol
+
+from pydantic import AfterValidator, Field
 
 from fathom.core.model import Frozen
 from fathom.world.protocol import Hit
 
 
+def _day(text: str) -> str:
+    if text and date.fromisoformat(text).isoformat() != text:
+        raise ValueError(f"{text!r} is not a day as in 2026-01-31")
+    return text
+
+
+def _host(text: str) -> str:
+    name = text.strip().strip(".").lower()
+    if not name or any(char in name for char in " /:@\\\t\n"):
+        raise ValueError(f"{text!r} is not a host name")
+    return name
+
+
+Day = Annotated[str, AfterValidator(_day)]
+Host = Annotated[str, AfterValidator(_host)]
+
+
 class SearchQuery(Frozen):
     """A query with what narrows it. Dates are ISO 8601 days, both included, empty for no bound; `domains` and
-    `without_domains` are host names that stand for their subdomains too. An engine passes on what its interface
-    knows, and the rest is filtered from what it gives."""
+    `without_domains` are host names that stand for their subdomains too; `lang` is a language tag as in `de` or
+    `pt-BR`, empty where the text shall tell. An engine passes on what its interface knows, and the rest is filtered
+    from what it gives."""
 
     text: str
-    k: int = 10
+    k: int = Field(default=10, ge=1)
     lang: str = ""
-    since: str = ""
-    until: str = ""
-    domains: tuple[str, ...] = ()
-    without_domains: tuple[str, ...] = ()
+    since: Day = ""
+    until: Day = ""
+    domains: tuple[Host, ...] = ()
+    without_domains: tuple[Host, ...] = ()
 
 
 class SearchEngine(Protocol):
     """One search service. `search` gives at most `k` hits, best first. Raises `WorldUnavailableFault` with its kind for
     anything that is not a whole, well-formed reply to this query; it is empty only where the service itself says that
-    nothing was found."""
+    nothing was found, and for a query of no words and no domains, which asks for nothing."""
 
     @property
     def name(self) -> str: ...

@@ -1,0 +1,31 @@
+"""`LocalEngine`: any world's own search as one engine among others, such as a corpus of one's own."""
+
+from fathom.core.errors import WorldUnavailableFault
+from fathom.world.protocol import Hit, World
+from fathom.world.search.narrow import fitting
+from fathom.world.search.protocol import SearchQuery
+
+_MORE = 5  # times as many hits are asked for when some of them will be filtered out
+
+
+class LocalEngine:
+    """Searches `world`, which it owns and closes. Filters by what stands in the hits: their addresses and dates."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.name = f"local:{world.name}"
+
+    async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
+        if not query.text.strip():
+            if query.domains:
+                raise WorldUnavailableFault(f"{self.name}: cannot be asked for the pages of a domain", kind="rejected")
+            return ()
+        filtered = bool(query.domains or query.without_domains or query.since or query.until)
+        given = await self._world.search(query.text, query.k * _MORE if filtered else query.k)
+        kept = fitting(given, query, dated=True)
+        if given and not kept:
+            raise WorldUnavailableFault(f"{self.name}: none of {len(given)} hits fits the filters", kind="rejected")
+        return kept[: query.k]
+
+    async def close(self) -> None:
+        await self._world.close()
