@@ -36,10 +36,10 @@ class LoopConfig(Config):
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.98, "chain2": 0.02}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}), description="questions of SFT: how to research"
     )
     asked: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
+        default=QuestionConfig(shapes={"chain1": 0.1, "chain2": 0.9}),
         description="questions of RL and of the examination: harder ones, of which SFT has shown few",
     )
     reading_texts: int = Field(default=4_500, ge=1, description="texts of continual pre-training")
