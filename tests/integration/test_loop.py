@@ -36,6 +36,11 @@ SETTINGS = (
     "cpt.checkpoint_steps=4",
     "sft.tokens_per_step=1024",
     "sft.checkpoint_steps=4",
+    "primer.doses=2",
+    "primer.dose=6",
+    "primer.probes=4",
+    "primer.target=1.0",
+    'primer.kinds.shapes={"chain1"=1.0}',
     "rl.steps=4",
     "rl.checkpoint_steps=2",
     "rollout.batch=2",
@@ -52,6 +57,7 @@ CUTS = {
     "trajectories": ("trajectories/oracle.attempts.jsonl", 10),
     "cpt": ("cpt/metrics.jsonl", 6),
     "sft": ("sft/metrics.jsonl", 6),
+    "primer": ("primer/metrics.jsonl", 2),
     "rl": ("rl/metrics.jsonl", 3),
     "held-out": ("held_out/rl.json", 1),
     "sft2": ("sft2/metrics.jsonl", 6),
@@ -84,7 +90,7 @@ def losses(folder: Path, stage: str) -> list[tuple[int, float]]:
 @pytest.mark.timeout(400)
 def test_the_circle_turns_and_leaves_a_report(whole: tuple[Path, dict[str, float]], tmp_path: Path) -> None:
     folder, accuracy = whole
-    assert list(accuracy)[:3] == ["cpt", "sft", "rl"]
+    assert list(accuracy)[:4] == ["cpt", "sft", "primer", "rl"]
     trained = losses(folder, "sft")
     assert trained[-1][1] < trained[0][1] - 1
     page = (folder / "report.html").read_text()
@@ -121,10 +127,10 @@ def test_killed_in_every_stage_it_ends_as_it_would_have(
     assert killed >= CUTS.keys() - {"sft2"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["held_out_accuracy"] == whole[1]
-    for stage in ("cpt", "sft", "rl", "sft2"):
+    for stage in ("cpt", "sft", "primer", "primer/dose-2", "rl", "sft2"):
         expected, found = metrics(whole[0], stage), metrics(folder, stage)
         assert [row["step"] for row in found] == [row["step"] for row in expected]
-        for name in ("loss", "grad_norm", "reward", "policy_entropy"):
+        for name in ("loss", "grad_norm", "pass_rate", "reward", "policy_entropy"):
             assert [row.get(name) for row in found] == [row.get(name) for row in expected]
 
 
@@ -137,9 +143,9 @@ def test_a_branch_goes_on_from_the_same_model_with_other_settings_of_rl(
     (folder / "sft").mkdir(parents=True)  # left by a copy that was cut short
     other = resolve(TINY, overrides=("rl.select.advantage=std", "rl.steps=2", "second_turn=false"))
     accuracy = run_loop(other, folder, said.append, source=whole[0])
-    assert list(accuracy) == ["cpt", "sft", "rl"]
-    assert {stage: accuracy[stage] for stage in ("cpt", "sft")} == {s: whole[1][s] for s in ("cpt", "sft")}
-    assert not any(line.startswith(("cpt: step", "sft: step")) for line in said)
+    assert list(accuracy) == ["cpt", "sft", "primer", "rl"]
+    assert list(accuracy.values())[:3] == list(whole[1].values())[:3]
+    assert not any(line.startswith(("cpt: step", "sft: step", "primer/dose")) for line in said)
     # The rollouts of the first step are the same, since only what is made of them differs.
     assert metrics(folder, "rl")[0]["reward"] == metrics(whole[0], "rl")[0]["reward"]
     before = (whole[0] / "sft" / "checkpoint" / "model.safetensors").read_bytes()

@@ -9,7 +9,7 @@ from fathom.core.errors import ConfigError
 from fathom.core.jsonl import read_object, read_rows
 from fathom.evals.charts import Series
 
-STAGES = ("cpt", "sft", "rl", "sft2")
+STAGES = ("cpt", "sft", "primer", "rl", "sft2")
 _ENDS = 10  # steps at the start and at the end of RL whose mean reward is told
 # 97.5 % points of Student's t by degrees of freedom.
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}

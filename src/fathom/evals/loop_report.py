@@ -26,7 +26,13 @@ from fathom.evals.loop_figures import (
     wilson_interval,
 )
 
-_STAGE_NAMES = {"cpt": "CPT", "sft": "SFT", "rl": "RL", "sft2": "second turn: SFT on its own trajectories"}
+_STAGE_NAMES = {
+    "cpt": "CPT",
+    "sft": "SFT",
+    "primer": "primer of RL",
+    "rl": "RL",
+    "sft2": "second turn: SFT on its own trajectories",
+}
 _HISTOGRAM = ("0", "below 1/4", "below 1/2", "below 3/4", "below 1", "1")
 _RL_CHARTS = (
     ("reward", "Mean reward", "share of rollouts whose answer is right", 0.0, 1.0),
@@ -114,6 +120,10 @@ def _supervised(folders: Sequence[Path], names: Sequence[str]) -> str:
             figures.append(
                 _figure(f"{_STAGE_NAMES[stage]}: loss", "nats per trained token, over steps", line_chart(lines))
             )
+    solved = {name: series(metrics(f, "primer"), "pass_rate") for f, name in zip(folders, names, strict=True)}
+    if any(solved.values()):
+        what = "share of harder questions solved at temperature 1, over doses of their trajectories"
+        figures.append(_figure("Primer of RL", what, line_chart(solved, low=0.0)))
     return f'<div class="charts">{"".join(figures)}</div>'
 
 

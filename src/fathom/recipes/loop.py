@@ -8,10 +8,10 @@ whose names was ever trained on, are answered by the very agent and tools that `
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from fathom.core.assets import exclusive, once
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError, TrainingFault
-from fathom.core.jsonl import append, read_records
+from fathom.core.jsonl import append, read_records, read_rows
 from fathom.core.model import canonical_json, content_hash
 from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
@@ -30,13 +30,11 @@ from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledg
 from fathom.evals.loop_report import write_loop_report
 from fathom.grading.exact import ExactGrader
 from fathom.llm.local.chat import LocalChat
-from fathom.llm.local.http import serving
-from fathom.llm.local.load import fresh_model, load_model, load_tokenizer, use_threads
-from fathom.llm.local.sampler import LocalSampler
-from fathom.llm.protocol import Sampling, TokenModel
+from fathom.llm.local.load import load_tokenizer, use_threads
+from fathom.llm.protocol import Sampling
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
-from fathom.llm.token_api import HttpTokenModel, TokenEndpointConfig
+from fathom.recipes.apprentice import Apprentice
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.identity import claim
@@ -55,6 +53,7 @@ from fathom.synth.trajectories.oracle import OracleChat
 from fathom.synth.trajectories.samples import default_filters
 from fathom.synth.trajectories.sampling import Sampled, rejection_sample
 from fathom.train.data.rows import Row, count_tokens, row_of_messages, row_of_text, row_of_transcript, rows_of_segment
+from fathom.train.metrics import METRICS
 from fathom.train.rl.trainer import RLTrainer, train_rl
 from fathom.train.supervised import CHECKPOINT, SupervisedConfig, train_supervised
 from fathom.train.tokenizer import save_tokenizer, train_tokenizer
@@ -101,9 +100,11 @@ class Loop:
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
-        rl_tasks = self._without(self._questions("rl", base, config.asked, config.rl_questions), taught_tasks)
+        harder_tasks = self._harder(base)
+        rl_tasks = self._questions("rl", base, config.asked, config.rl_questions)
+        rl_tasks = self._without(rl_tasks, (*taught_tasks, *harder_tasks))
         tests = self._questions("held-out", other_base, config.asked, config.held_out_questions)
-        taught = await self._oracle(taught_tasks, world)
+        taught = await self._oracle("oracle", taught_tasks, world)
         texts = list(reading_texts(base, config.reading_texts, derive_seed(config.seed, "reading")))
         renderer = Renderer(self._tokenizer(texts, taught), NANO)
         agent = Apprentice(config, renderer)
@@ -116,6 +117,8 @@ class Loop:
             rows = [row_of_messages(t.segments[0], renderer) for t in taught]
             self._train("sft", agent, self._replayed(rows, reading), config.sft)
             await measure("sft")
+            if await self._prime(agent, chat, world, harder_tasks, rows, reading):
+                await measure("primer")
             await self._rl(agent, chat, world, rl_tasks)
             await measure("rl")
             if config.second_turn and (own := await self._own(chat, world, base)):
@@ -169,14 +172,57 @@ class Loop:
         asked = {task.question for task in others}
         return tuple(task for task in tasks if task.question not in asked)
 
-    async def _oracle(self, tasks: Sequence[Task], world: SimulatedWorld) -> tuple[Trajectory, ...]:
-        path = self.folder / "trajectories" / "oracle.jsonl"
+    def _harder(self, base: KnowledgeBase) -> tuple[Task, ...]:
+        """The questions of the primer: its probes, then those of its doses."""
+        primer = self.config.primer
+        count = primer.probes + primer.doses * primer.dose
+        return self._questions("primer", base, primer.kinds, count) if primer.doses else ()
+
+    async def _prime(
+        self,
+        agent: Apprentice,
+        chat: LocalChat,
+        world: SimulatedWorld,
+        tasks: Sequence[Task],
+        taught: Sequence[Row],
+        reading: Reading,
+    ) -> int:
+        """Give doses until enough of the probes are solved, and how many were given."""
+        primer, folder = self.config.primer, self.folder / "primer"
+        if not primer.doses:
+            return 0
+        probes = tasks[: primer.probes]
+        trajectories = await self._oracle("primer", tasks[primer.probes :], world)
+        harder = [row_of_messages(t.segments[0], agent.renderer) for t in trajectories]
+        solved = list(read_rows(folder / METRICS)) if (folder / METRICS).exists() else []
+        for given in count():
+            if given == len(solved):
+                solved.append({"step": given, **await self._probe(chat, world, probes)})
+                append(folder / METRICS, solved[-1:])
+            self.say(f"primer: {solved[given]['pass_rate']:.3f} of {len(probes)} probes solved after {given} doses")
+            if solved[given]["pass_rate"] >= primer.target or given == primer.doses:
+                break
+            some = slice(given * primer.dose, (given + 1) * primer.dose)
+            rows = self._replayed([*harder[some], *taught[some]], reading)
+            self._train(f"primer/dose-{given + 1}", agent, rows, primer.training)
+        return given
+
+    async def _probe(self, chat: LocalChat, world: World, probes: Sequence[Task]) -> dict[str, float]:
+        began = time.perf_counter()
+        attempt = attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=self.config.tool_slots)
+        trajectories = await asyncio.gather(*(attempt(task, 0) for task in probes))
+        rewards = [await self._reward(task, each) for task, each in zip(probes, trajectories, strict=True)]
+        seconds = round(time.perf_counter() - began, 3)
+        return {"pass_rate": sum(reward or 0.0 for reward in rewards) / len(rewards), "seconds": seconds}
+
+    async def _oracle(self, name: str, tasks: Sequence[Task], world: SimulatedWorld) -> tuple[Trajectory, ...]:
+        path = self.folder / "trajectories" / f"{name}.jsonl"
         if not path.exists():
             attempt = attempts(OracleChat, world)
             sampled = await rejection_sample(
                 tasks, attempt, self.grader, default_filters(), seed=self.config.seed, record=_record(path)
             )
-            self._save_trajectories("oracle", path, sampled)
+            self._save_trajectories(name, path, sampled)
         return tuple(read_records(path, Trajectory))
 
     async def _own(self, chat: LocalChat, world: World, base: KnowledgeBase) -> tuple[Trajectory, ...]:
@@ -220,7 +266,7 @@ class Loop:
             save_tokenizer(tokenizer, folder)
         return load_tokenizer(folder)
 
-    def _train(self, stage: str, agent: "Apprentice", rows: Sequence[Row], config: SupervisedConfig) -> None:
+    def _train(self, stage: str, agent: Apprentice, rows: Sequence[Row], config: SupervisedConfig) -> None:
         began = time.perf_counter()
         config = config.model_copy(update={"seed": derive_seed(self.config.seed, stage)})
 
@@ -232,7 +278,7 @@ class Loop:
         with agent.sampler.updating():
             train_supervised(agent.model, agent.renderer, rows, config, self.folder / stage, on_step=on_step)
 
-    async def _rl(self, agent: "Apprentice", chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
+    async def _rl(self, agent: Apprentice, chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         config = self.config
         rollout = config.rollout.model_copy(update={"end_id": agent.renderer.end_id})
         attempt = attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=config.tool_slots)
@@ -286,33 +332,6 @@ class Loop:
         found: dict[str, int] = json.loads(path.read_bytes())["correct"]
         self.accuracy[stage] = sum(found.values()) / len(found)
         self.say(f"held-out accuracy after {stage}: {self.accuracy[stage]:.3f} of {len(found)}")
-
-
-class Apprentice:
-    """The model that is trained, with what samples from it."""
-
-    def __init__(self, config: LoopConfig, renderer: Renderer) -> None:
-        self.config, self.renderer = config, renderer
-        self.model = fresh_model(config.model, derive_seed(config.seed, "weights"))
-        self.sampler = LocalSampler(self.model, renderer.end_id, config.sampler)
-
-    def restart(self, folder: Path) -> None:
-        """Take the weights of a model folder."""
-        with self.sampler.updating():
-            self.model.load_state_dict(load_model(folder).state_dict())
-
-    @asynccontextmanager
-    async def chatting(self) -> AsyncIterator[LocalChat]:
-        """The model as a chat model: in this process, or through HTTP as a server elsewhere would be."""
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.sampler.close)
-            model: TokenModel = self.sampler
-            if self.config.transport == "http":
-                service = serving(self.sampler, end_id=self.renderer.end_id, name="nano")
-                url = await stack.enter_async_context(service)
-                model = HttpTokenModel(TokenEndpointConfig(base_url=url, connections=self.config.sampler.slots))
-                stack.push_async_callback(model.close)
-            yield LocalChat(model, self.renderer, "nano")
 
 
 def trained_world(config: LoopConfig) -> ClosedConfig:

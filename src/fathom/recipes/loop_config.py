@@ -23,6 +23,23 @@ _CPT = OptimizerConfig(kind="muon", lr=0.016, matrix_lr=0.02, weight_decay=0.0, 
 # Muon in RL too: with AdamW entropy rose and names came apart.
 _RL = OptimizerConfig(kind="muon", lr=5e-4, matrix_lr=3e-3, weight_decay=0.0, warmup_steps=5, final_lr=1.0)
 _SFT = _CPT.model_copy(update={"warmup_steps": 10, "final_lr": 0.05})
+_DOSE = OptimizerConfig(kind="muon", lr=1.6e-3, matrix_lr=3e-3, weight_decay=0.0, warmup_steps=0, final_lr=1.0)
+
+
+class PrimerConfig(Config):
+    """Small doses of harder trajectories after SFT, until the policy solves some questions of their kind: where every
+    attempt fails, RL learns nothing."""
+
+    doses: int = Field(default=12, ge=0, description="at most so many; 0: none")
+    kinds: QuestionConfig = Field(default=QuestionConfig(shapes={"chain2": 1.0}), description="the harder questions")
+    dose: int = Field(
+        default=32, ge=1, description="harder trajectories of a dose; as many of those taught go with them"
+    )
+    probes: int = Field(default=96, ge=1, description="harder questions that are tried before each dose")
+    target: float = Field(
+        default=0.12, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
+    )
+    training: SupervisedConfig = SupervisedConfig(optimizer=_DOSE, tokens_per_step=4096)
 
 
 class LoopConfig(Config):
@@ -36,10 +53,10 @@ class LoopConfig(Config):
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.98, "chain2": 0.02}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}), description="questions of SFT: how to research"
     )
     asked: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.2, "chain2": 0.8}),
+        default=QuestionConfig(shapes={"chain1": 0.1, "chain2": 0.9}),
         description="questions of RL and of the examination: harder ones, of which SFT has shown few",
     )
     reading_texts: int = Field(default=4_500, ge=1, description="texts of continual pre-training")
@@ -66,6 +83,7 @@ class LoopConfig(Config):
     skip_cpt: bool = Field(default=False, description="leave continual pre-training out (ablation)")
     sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
     replay: float = Field(default=0.3, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
+    primer: PrimerConfig = PrimerConfig()
     rl: RLConfig = RLConfig(steps=100, optimizer=_RL, stop_reward=0.95)
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
@@ -83,8 +101,8 @@ class LoopConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.cpt.seed or self.sft.seed or self.rollout.end_id is not None:
-            raise ValueError("cpt.seed, sft.seed and rollout.end_id follow from seed and tokenizer: leave them out")
+        if any((self.cpt.seed, self.sft.seed, self.primer.training.seed)) or self.rollout.end_id is not None:
+            raise ValueError("seeds of stages and rollout.end_id follow from seed and tokenizer: leave them out")
         if self.tokenizer.vocab_size > self.model.vocab_size:
             raise ValueError(
                 f"the tokenizer's {self.tokenizer.vocab_size} ids do not fit the model's {self.model.vocab_size}: "
@@ -109,6 +127,7 @@ def nano_short() -> LoopConfig:
         transcripts=1_600,
         oracle_questions=1_600,
         replay=0.15,
+        primer=PrimerConfig(doses=0),
         rl_questions=300,
         held_out_questions=60,
         rl=RLConfig(steps=4, optimizer=_RL, checkpoint_steps=2),
