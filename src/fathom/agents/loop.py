@@ -38,7 +38,8 @@ CHARS_PER_TOKEN = 3.0  # a low guess, so that the size of text not yet measured 
 
 @dataclass
 class Attempt:
-    """Everything one attempt needs. `model`, `reader` and `world` share `meter`."""
+    """Everything one attempt needs. `model`, `reader` and `world` share `meter`; `outgoing` says that the world is
+    public."""
 
     task: Task
     name: str
@@ -53,6 +54,7 @@ class Attempt:
     listener: Listener = field(default_factory=Silent)
     seed: int = 0
     config_hash: str = ""
+    outgoing: bool = False
 
 
 async def run_agent(attempt: Attempt) -> Trajectory:
@@ -74,7 +76,11 @@ class _Runner:
         self.a = attempt
         self.state = State(task=attempt.task, date=attempt.date, meter=attempt.meter)
         self.context = ToolContext(
-            task=attempt.task, world=attempt.world, reader=attempt.reader, evidence=self.state.evidence
+            task=attempt.task,
+            world=attempt.world,
+            reader=attempt.reader,
+            evidence=self.state.evidence,
+            outgoing=attempt.outgoing,
         )
 
     async def run(self) -> tuple[StopReason, str | None]:

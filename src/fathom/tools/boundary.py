@@ -38,7 +38,7 @@ class Boundary:
         self.show(question)
 
     def show(self, text: str, addresses: Iterable[str] = (), *, private: bool = False) -> None:
-        """A result was shown to the model: its text, and addresses it gives besides those that stand in it."""
+        """Something from outside was shown to the model: its text, and addresses besides those that stand in it."""
         self.private = self.private or private
         found = {canonical(url) for url in (*_addresses_in(text), *addresses)}
         self._addresses |= found

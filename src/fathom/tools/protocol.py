@@ -8,18 +8,25 @@ from fathom.core.message import ToolSpec
 from fathom.core.model import Frozen
 from fathom.core.task import Task
 from fathom.llm.protocol import ChatModel
+from fathom.tools.boundary import Boundary
 from fathom.world.protocol import World
 
 
 @dataclass
 class ToolContext:
     """What a tool may use. `world` and `reader` (a model that summarises pages, where one is set) are the run's own,
-    so whatever is asked of them is on record. `evidence` grows over the run; ids are E1, E2, ... in order of citing."""
+    so whatever is asked of them is on record. `evidence` grows over the run; ids are E1, E2, ... in order of citing.
+    `outgoing` says that what the world is asked leaves this machine; `boundary` is asked before anything goes out."""
 
     task: Task
     world: World
     reader: ChatModel | None = None
     evidence: list[Evidence] = field(default_factory=list)
+    outgoing: bool = False
+    boundary: Boundary = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.boundary = Boundary(self.task.question, outgoing=self.outgoing)
 
     def cite(self, page: Page, start: int, end: int) -> Evidence:
         """The evidence for a span of `page`; the same span of the same page keeps its id."""
@@ -51,7 +58,9 @@ class ToolResult(Frozen):
 
 
 class Tool(Protocol):
-    """A tool. `run` raises `ToolError` for what the model should know; anything else ends the trajectory as failed."""
+    """A tool. `run` raises `ToolError` for what the model should know; anything else ends the trajectory as failed. It
+    asks `context.boundary` before anything goes out, and tells it what came from outside and is shown: never what the
+    model itself wrote, such as a query repeated above its results, since a model could put anything there."""
 
     @property
     def spec(self) -> ToolSpec: ...

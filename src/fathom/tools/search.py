@@ -62,6 +62,8 @@ class Search:
         if not asked:
             raise ToolError("arguments", "search: every query is blank.")
         queries = asked[: self._config.max_queries]
+        for query in queries:
+            context.boundary.check_words(query)
         found = await asyncio.gather(
             *(context.world.search(query, self._config.k) for query in queries), return_exceptions=True
         )
@@ -75,6 +77,8 @@ class Search:
                 raise hits
             else:
                 answered += 1
+                for hit in hits:
+                    context.boundary.show(f"{hit.title}\n{hit.snippet}", (hit.url,))
                 parts.append(self._listing(query, hits))
                 pages.update((hit.url, hit.title) for hit in hits if hit.url not in pages)
         if not answered:

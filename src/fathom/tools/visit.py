@@ -89,6 +89,8 @@ class Visit:
         if not asked:
             raise ToolError("arguments", "visit: every url is blank.")
         urls = asked[: self._config.max_pages]
+        for url in urls:
+            context.boundary.check_address(url)
         opened = await asyncio.gather(*(context.world.open(url) for url in urls), return_exceptions=True)
         parts: list[str] = []
         shown: list[Evidence] = []
@@ -121,6 +123,8 @@ class Visit:
             return f"The page {page.url} ({page.title}) has no text.", []
         cited = [context.cite(page, start, end) for start, end in spans]
         shown = sum(end - start for start, end in spans)
+        for item in cited:
+            context.boundary.show(f"{page.title}\n{item.text}", (page.url,))
         summary = ""
         if context.reader is not None:
             chosen, summary = await _ask_reader(context.reader, page, goal, cited)

