@@ -83,6 +83,18 @@ async def test_the_key_goes_where_the_service_wants_it_and_into_no_address(case:
     assert KEY not in shown
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case.key_in], ids=lambda case: case.name)
+async def test_a_key_that_comes_back_goes_no_further(case: ServiceCase) -> None:
+    said = json.dumps({"error": "x" * 190 + KEY, "message": f"your key {KEY}", "detail": quote(KEY, safe="")}).encode()
+    for status in (200, 400, 401, 500):
+        fault = await fault_of(case, Answer(said, status))
+        assert not any(KEY[:length] in str(fault) for length in range(8, len(KEY))), "not even the beginning of it"
+    *before, last = (case.answer(file) for file in case.found)
+    echoed = replace(last, body=last.body.replace(b"Ostra", KEY.encode()))
+    hits = await search(case, *before, echoed)
+    assert hits and KEY not in "".join(hit.model_dump_json() for hit in hits)
+
+
 @each_case
 async def test_no_more_hits_than_asked_for(case: ServiceCase) -> None:
     assert len(await search(case, query=SearchQuery(text=case.query, k=1))) == 1
@@ -114,6 +126,7 @@ async def test_a_wrong_key_is_said_to_be_that(case: ServiceCase) -> None:
         with pytest.raises(WorldUnavailableFault) as raised:
             await engine.search(SearchQuery(text=case.query))
     assert raised.value.kind == "unauthorised" and len(server.requests) == 1
+    assert raised.value.hint == f"check {SERVICES[case.name].key_variable}"
     assert "another-key" not in "".join(traceback.format_exception(raised.value))
 
 

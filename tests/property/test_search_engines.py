@@ -27,7 +27,8 @@ from fathom.world.search.rows import SNIPPET_CHARS, TITLE_CHARS
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+ANY = st.characters()  # lone surrogates too
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(ANY, max_size=20)
 NAMES = st.sampled_from(
     "results organic web data items message query search esearchresult idlist result uids error errors url link title"
     " content type total count original timestamp meta q".split()
@@ -102,7 +103,7 @@ def test_no_beginning_of_a_reply_passes_for_one(case: ServiceCase, data: st.Data
         assert read(case, begun) == "truncated" or (not enough and read(case, begun) == "garbage")
 
 
-@given(st.text(max_size=300), st.integers(1, 200), st.sampled_from(CASES))
+@given(st.text(ANY, max_size=300), st.integers(1, 200), st.sampled_from(CASES))
 @settings(max_examples=300)
 def test_any_query_can_be_asked(text: str, k: int, case: ServiceCase) -> None:
     assert isinstance(read(case, b"", text or "x", status=500), str) or not one_line(text, 10_000)
@@ -143,7 +144,7 @@ OPERATORS = st.sampled_from(
 )
 
 
-@given(st.lists(WORDS | OPERATORS, max_size=12).map(" ".join) | st.text(max_size=200))
+@given(st.lists(WORDS | OPERATORS, max_size=12).map(" ".join) | st.text(ANY, max_size=200))
 @settings(max_examples=300)
 def test_operators_are_read_from_any_text_and_written_back(text: str) -> None:
     query = parse_query(text)
@@ -171,7 +172,7 @@ def test_a_query_survives_being_written(
     assert parse_query(with_operators(query, dates=True)) == query
 
 
-@given(st.text(max_size=80), st.text(max_size=8))
+@given(st.text(ANY, max_size=80), st.text(ANY, max_size=8))
 def test_locales_and_dates_of_any_text(text: str, lang: str) -> None:
     locale = locale_of(SearchQuery(text=text, lang=lang))
     assert len(locale.lang) == len(locale.country) == 2
@@ -190,7 +191,11 @@ def test_a_whole_day_is_within_its_own_parts(day: str, other: str, length: int) 
     assert within(first[:length], first, last) and within(last[:length], first, last)
 
 
-@given(st.text(max_size=60) | ADDRESSES | st.text(max_size=30).map(lambda rest: f"https://www.google.com/amp/s/{rest}"))
+@given(
+    st.text(ANY, max_size=60)
+    | ADDRESSES
+    | st.text(max_size=30).map(lambda rest: f"https://www.google.com/amp/s/{rest}")
+)
 @settings(max_examples=300)
 def test_canonical_addresses_of_anything(url: str) -> None:
     once = canonical_url(url)

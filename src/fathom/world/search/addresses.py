@@ -19,6 +19,7 @@ _AMP_PATH = re.compile(r"(?:/amp|\.amp)+$|(?:\.amp)+(?=\.html$)|^(?:/amp)+(?=/)"
 _GOOGLE_AMP = re.compile(r"google\.[a-z.]+/amp/(?:s/)?(.+)")
 _AMP_CACHE = re.compile(r"[\w-]+\.cdn\.ampproject\.org/[cv]/(?:s/)?(.+)")
 _ARCHIVED = re.compile(r"https?://web\.archive\.org/web/\d{4,14}(?:[a-z]{2}_)?/(?:(?:https?:)?//)?([^/?#]+)")
+_HOST_CHARS = 253
 _SLASHES = re.compile("/{2,}")
 _UNRESERVED = "-._~!$'()*,;:@/"
 
@@ -35,9 +36,12 @@ def is_page(url: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """The host in lower case, without what stands for the same site (`www.`, `m.`); empty where there is none."""
+    """The host in lower case and in ASCII, without what stands for the same site (`www.`, `m.`); empty where there is
+    none."""
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
+        if not host.isascii() and len(host) <= _HOST_CHARS:
+            host = host.encode("idna").decode()
     except ValueError:
         return ""
     host = _LEADING.sub("", host)

@@ -3,11 +3,12 @@ not, and keeps keys out of every message."""
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic
 from urllib.parse import quote, quote_plus
 
 from fathom.core.errors import AccessDeniedError, ProviderFault, WorldUnavailableFault
-from fathom.sandbox.egress.protocol import Web, WebRequest
+from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
 from fathom.world.protocol import Hit
 from fathom.world.search.markup import one_line
 from fathom.world.search.narrow import fitting
@@ -39,11 +40,13 @@ class HttpEngine(Generic[C]):
             hint = "the egress scope of this run keeps the engine's address out"
             raise WorldUnavailableFault(f"{self.name}: may not be contacted", kind="refused", hint=hint) from None
         except ProviderFault as fault:
+            variable = self._service.key_variable
+            hint = f"check {variable}" if fault.kind == "unauthorised" and variable else fault.hint
             raise WorldUnavailableFault(
                 self._without_key(f"{self.name}: {fault}"),
                 kind=fault.kind,
                 retry_after_s=fault.retry_after_s,
-                hint=self._without_key(fault.hint),
+                hint=self._without_key(hint),
             ) from None
         return hits[: query.k]
 
@@ -58,13 +61,13 @@ class HttpEngine(Generic[C]):
         kept = fitting(given, query, dated="dates" not in passes)
         if given and not kept:
             # That none of the best fits says nothing about what else there is.
-            rejected(f"none of {len(given)} hits fits the filters, which it cannot be told")
+            rejected(f"none of {len(given)} hits fits the filters")
         return kept
 
     async def _ask(self, query: SearchQuery) -> tuple[Hit, ...]:
         request = self._service.request(self._config, query)
         for _ in range(_MAX_REQUESTS):
-            reply = await self._web.fetch(request)
+            reply = self._scrubbed(await self._web.fetch(request))
             read = self._service.read(self._config, query, content_of(reply, self._service.form, now=self._now))
             if not isinstance(read, WebRequest):
                 return read
@@ -84,9 +87,20 @@ class HttpEngine(Generic[C]):
         k = min(self._service.max_k, query.k * _MORE if filtered else query.k)
         return query.model_copy(update={"text": text, "k": k})
 
-    def _without_key(self, text: str) -> str:
-        """`text` without the key in any form it is sent in: a fault may name an address that holds it."""
+    def _scrubbed(self, reply: WebReply) -> WebReply:
+        """`reply` without the key, which some services repeat in their errors and a page may have got hold of."""
+        body = reply.body
+        for form in self._key_forms():
+            body = body.replace(form.encode(), b"***")
+        return replace(reply, body=body)
+
+    def _key_forms(self) -> tuple[str, ...]:
+        """The key as it stands and as addresses and forms hold it."""
         key = self._config.key
-        for form in {key, quote(key, safe=""), quote_plus(key)} if key else ():
+        return (key, quote(key, safe=""), quote_plus(key)) if key else ()
+
+    def _without_key(self, text: str) -> str:
+        """`text` without the key: a fault may name an address or a header that holds it."""
+        for form in self._key_forms():
             text = text.replace(form, "***")
         return text

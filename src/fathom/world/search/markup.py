@@ -18,7 +18,7 @@ _LONGEST_TAG = 8000
 
 def one_line(text: str, longest: int) -> str:
     """`text` without control characters and lone surrogates, blanks collapsed, cut to `longest` characters."""
-    return " ".join(_CONTROL.sub(" ", text[: 4 * longest]).split())[:longest]
+    return " ".join(_CONTROL.sub(" ", text[: 4 * longest]).split())[:longest].rstrip()
 
 
 def plain(markup: str) -> str:

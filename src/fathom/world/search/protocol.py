@@ -17,7 +17,7 @@ def _day(text: str) -> str:
 
 def _host(text: str) -> str:
     name = text.strip().strip(".").lower()
-    if not name or any(char in name for char in " /:@\\\t\n"):
+    if not name or not name.isprintable() or any(char in name for char in " /:@\\"):
         raise ValueError(f"{text!r} is not a host name")
     return name
 

@@ -67,6 +67,9 @@ def test_mobile_hosts_of_wikipedia_and_what_is_no_address() -> None:
 def test_domains_stand_for_their_subdomains_and_for_archived_copies() -> None:
     assert in_domain("https://www.Example.org/a", "example.org") and in_domain("https://a.b.example.org", "example.org")
     assert in_domain("https://en.m.wikipedia.org/wiki/A", "en.wikipedia.org")
+    assert in_domain("https://xn--mnchen-3ya.de/a", "m\u00fcnchen.de") and in_domain(
+        "https://www.M\u00dcNCHEN.de", "xn--mnchen-3ya.de"
+    )
     assert in_domain("https://web.archive.org/web/20240305015032/http://www.example.org:80/a", "example.org")
     assert in_domain("https://web.archive.org/web/20240305015032/example.org/a", "archive.org")
     for url in ("https://notexample.org/", "https://example.org.evil.net/", "wiki/Ostra"):

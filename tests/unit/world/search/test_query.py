@@ -54,6 +54,7 @@ def test_filters_become_operators() -> None:
         {"since": "yesterday"},
         {"domains": ("a/b",)},
         {"domains": ("",)},
+        {"domains": ("\ud800.com",)},
         {"k": 0},
         {"without_domains": ("https://a.b",)},
     ],

@@ -72,7 +72,7 @@ def _results(listed: list[Tag]) -> Iterator[tuple[str, str, str, str]]:
             into = ""
         title += tag.text if into == "title" else ""
         snippet += tag.text if into == "snippet" else ""
-        date = date or (iso_day(tag.text) if tag.name == "span" and len(tag.text) < 64 else "")
+        date = date or (iso_day(tag.text) if tag.name == "span" and not into else "")
     if url:
         yield url, title, snippet, date
 
