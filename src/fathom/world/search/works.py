@@ -25,7 +25,7 @@ def merged(rankings: Sequence[Sequence[Hit]], k: int) -> tuple[Hit, ...]:
     groups: list[list[Hit]] = []
     numbered: list[list[int]] = []
     for ranking in rankings:
-        numbers = []
+        numbers: list[int] = []
         for hit in ranking:
             keys = list(_keys(hit))
             known = sorted({group_of[key] for key in keys if key in group_of})
