@@ -59,9 +59,9 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
                 f"status {reply.status_code}",
                 retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
             )
-        elif reply.status_code != 202 and request.method == "POST" and not _is_message(reply):
+        elif request.method == "POST" and not _is_message(reply):
             watch.fault = _fault(self._config, "garbage", f"status {reply.status_code} and no message")
-        if reply.status_code == 404 and "mcp-session-id" in request.headers:
+        if reply.status_code == 404 and request.method == "POST" and "mcp-session-id" in request.headers:
             self._ended.set()
         if reply.headers.get("content-encoding", "identity").lower() != "identity":
             # A few bytes of these can become gigabytes within one step of the decoder.
@@ -135,8 +135,11 @@ class HttpConnection:
 
 
 def _is_message(reply: httpx2.Response) -> bool:
+    """Whether the reply is what the protocol has: a message, or 202 for one of ours that wants none."""
+    if reply.status_code == 202:
+        return True
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind in ("application/json", "text/event-stream")
+    return not reply.is_redirect and kind in ("application/json", "text/event-stream")
 
 
 def _fault(

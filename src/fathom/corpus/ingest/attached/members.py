@@ -28,7 +28,7 @@ def unpack(
     except BAD_ARCHIVE as error:
         raise InputError("", "corrupt", f"not a whole zip archive ({error})"[:300]) from None
     with archive:
-        listed = [entry for entry in archive.infolist() if not entry.is_dir()]
+        listed = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
         for number, entry in enumerate(listed[:members]):
             target = Path(folder) / f"{number}{_ending(entry.filename)}"
             problem = _refusal(entry)
@@ -47,6 +47,8 @@ def unpack(
 def _refusal(entry: zipfile.ZipInfo) -> str:
     """Why the member is not unpacked; empty where it is."""
     name = entry.filename.replace("\\", "/")
+    if not name:
+        return "it has no name"
     if name.startswith("/") or ".." in PurePosixPath(name).parts or "\0" in name or name[1:2] == ":":
         return "its name leads out of the archive"
     if entry.flag_bits & 1:

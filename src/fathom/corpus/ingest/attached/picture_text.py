@@ -13,7 +13,7 @@ from typing import Any
 from fathom.core.errors import InputError
 
 _PIXELS = 60_000_000  # a page scanned at 600 dpi has 35 million
-_RENDERED_SIDE = 2000  # pixels; the recogniser makes larger pictures smaller than this
+_RENDERED_SIDE, _MOST_SCALE = 2000, 3.0  # pixels, which is what the recogniser makes of larger pictures; 216 dpi
 _MODELS = {
     "Det.model_path": "PP-OCRv6_det_small.onnx",
     "Cls.model_path": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
@@ -57,7 +57,7 @@ def scanned(path: str, pages: int) -> Iterator[dict[str, Any]]:
         count = len(document)
         for number in range(min(count, pages)):
             page = document[number]
-            scale = min(4.0, _RENDERED_SIDE / max(1.0, *page.get_size()))
+            scale = min(_MOST_SCALE, _RENDERED_SIDE / max(1.0, *page.get_size()))
             text = _read(reader, page.render(scale=scale).to_pil().convert("RGB"))
             yield {"text": text, "before": "\n\f", "links": []}
             page.close()

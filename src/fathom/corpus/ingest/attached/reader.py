@@ -39,7 +39,9 @@ class AttachedOptions(Config):
     archive_bytes: int = Field(default=256 * MIB, ge=1024, description="unpacked bytes of one archive")
     archive_ratio: int = Field(default=100, ge=2, description="unpacked over packed bytes, beyond the first 64 MiB")
     archive_depth: int = Field(default=2, ge=1, description="archives within archives; 1 opens none inside another")
-    pictures: int = Field(default=20, ge=1, description="pages of one file of which text is recognised")
+    pictures: int = Field(
+        default=20, ge=0, description="pictures of one file in which text is looked for, 2 CPU seconds each; 0 for none"
+    )
     cpu_s: int = Field(default=60, ge=1, description="CPU seconds of one parser for one file")
     memory_bytes: int = Field(default=2048 * MIB, ge=256 * MIB, description="address space of a parser process")
 
@@ -194,6 +196,10 @@ class _Reading:
 
     def _recognised(self, source: Source, unread: Attached | None) -> Attached:
         """The text in a picture, or in the pages of a PDF that has none of its own (`unread` is what it gave)."""
+        if not self._options.pictures:
+            if unread is not None:
+                return unread
+            raise source.error("unsupported", "text in pictures is not looked for")
         function = "picture" if unread is None else "scanned"
         arguments = {"path": str(source.path), "pages": self._options.pictures}
         outcome = self._parsers.run(Job(f"attached.picture_text:{function}", arguments))

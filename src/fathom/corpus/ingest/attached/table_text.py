@@ -174,21 +174,27 @@ def _joint(seen: set[str]) -> str:
 
 
 def _written(name: str, tables: list[_Table]) -> dict[str, Any]:
-    """The part of a file: overviews of all its tables, then their rows. `overview` is how many characters of the text
-    the overviews take, `left_out` says what is not in it."""
+    """The part of a file: overviews of all its tables, then their rows; short ones each with its rows at once.
+    `overview` is how many characters of the text the overviews take, `left_out` says what is not in it."""
     bodies = [list(_blocks(table)) for table in tables]
     short = sum(len(block) for blocks in bodies for block in blocks) <= SHORT_CHARS
     overviews = [_overview(name, table, short=short) for table in tables]
+    left_out = "; ".join(filter(None, map(_left_out, tables)))
+    if short:
+        each = zip(overviews, bodies, strict=True)
+        text = "\n\n".join(part for head, rows in each for part in ("\n".join([head, *rows[:1]]), *rows[1:]))
+        return {"text": text, "overview": 0, "left_out": left_out}
     head = "\n\n".join(overviews)
     text = "\n\n".join([head, *(block for blocks in bodies for block in blocks)])
-    return {"text": text, "overview": len(head), "left_out": "; ".join(filter(None, map(_left_out, tables)))}
+    return {"text": text, "overview": len(head), "left_out": left_out}
 
 
 def _overview(name: str, table: _Table, *, short: bool) -> str:
     columns = table.columns()
     title = f"{name}, sheet {table.name}" if table.name else name
     rows = table.count - table.headed
-    lines = [f"Table {title}: {rows:,} {'row' if rows == 1 else 'rows'}, {len(columns):,} columns."]
+    size = f"{rows:,} {'row' if rows == 1 else 'rows'}, {len(columns):,} {'column' if len(columns) == 1 else 'columns'}"
+    lines = [f"Table {title}: {size}."]
     if not short:
         lines.append("Columns: " + ", ".join(f"{column} ({type_})" for column, type_ in columns))
         samples = table.rows[table.headed :][:_SAMPLES]
