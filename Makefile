@@ -76,7 +76,7 @@ lock: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(UV) $(UPGRADE) --output-file requirements/demo.txt
 	$(UV) $(UPGRADE) --extra train $(NO_TORCH) --constraint requirements/demo.txt --output-file requirements/train.txt
-	$(UV) $(UPGRADE) --extra dense --extra train --group dev $(NO_TORCH) --constraint requirements/train.txt \
+	$(UV) $(UPGRADE) --extra dense --extra mcp --extra ocr --extra train --group dev $(NO_TORCH) --constraint requirements/train.txt \
 		--output-file requirements/dev.txt
 
 clean:

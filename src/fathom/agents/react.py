@@ -17,6 +17,7 @@ from fathom.agents.protocol import Continue, Decision, Finish, Force, NewSegment
 from fathom.core.errors import ConfigError
 from fathom.core.evidence import Evidence
 from fathom.core.message import Message, ToolSpec
+from fathom.core.task import Task
 from fathom.llm.calling import Calling
 from fathom.llm.protocol import Completion
 from fathom.llm.wire import ParsedReply, neutralise
@@ -33,6 +34,7 @@ FORCE_REQUEST = (
     "{why} Call no more tools. From what you have found so far, give the answer you think most likely now{how}. "
     "Say what remains uncertain."
 )
+NAMED_FILES = 50
 DIGEST_CHARS = 12_000  # evidence shown again when a context overflowed; about 4K tokens
 
 
@@ -48,7 +50,7 @@ class ReAct:
             role="react",
             messages=(
                 Message(role="system", content=self._system),
-                Message(role="user", content=state.task.question),
+                Message(role="user", content=asked(state.task)),
             ),
             tools=self._offer.native_tools,
             sampling=self._offer.sampling,
@@ -86,7 +88,7 @@ class ReAct:
         request = self._request(state, state.forced)
         if not state.overflowed:
             return Say(text=request)
-        digest = f"{state.task.question}\n\nEvidence gathered so far:\n{evidence_digest(state.evidence, DIGEST_CHARS)}"
+        digest = f"{asked(state.task)}\n\nEvidence gathered so far:\n{evidence_digest(state.evidence, DIGEST_CHARS)}"
         return NewSegment(
             role="answer",
             messages=(
@@ -105,6 +107,17 @@ class ReAct:
     def _request(self, state: State, why: str) -> str:
         how = f" {self._offer.answer_how}" if self._offer.answer_how else ""
         return FORCE_REQUEST.format(why=FORCE_TEXT[why], how=how)
+
+
+def asked(task: Task) -> str:
+    """The question as the agent is asked it: files that came with it are named before it, as the released system does
+    it. Whoever sent a file chose its name."""
+    if not task.files:
+        return task.question
+    names = [neutralise(name) for name in task.files[:NAMED_FILES]]
+    more = len(task.files) - len(names)
+    count = f"{len(task.files)} {'file' if len(task.files) == 1 else 'files'}"
+    return f"(Uploaded {count}: {names}{f' and {more} more' if more else ''})\n\n{task.question}"
 
 
 def evidence_digest(evidence: list[Evidence], limit: int) -> str:

@@ -21,6 +21,9 @@ def ask(
             help="Where to research: a corpus, or the web as live:URL of a SearXNG server (live:http://localhost:8080).",
         ),
     ] = "",
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", help="A file or folder that comes with the question; agent react.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as in search.k=5.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
@@ -37,7 +40,13 @@ def ask(
     text = _text(question)
     environment = Environment.read()
     research = configure(
-        agent, model=model, world=world, environment=environment, toml=config, overrides=settings or []
+        agent,
+        model=model,
+        world=world,
+        files=file or [],
+        environment=environment,
+        toml=config,
+        overrides=settings or [],
     )
     with LiveView(enabled=not quiet) as view:
         outcome = asyncio.run(research_question(text, research, environment, seed=seed, view=view))

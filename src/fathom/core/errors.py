@@ -110,7 +110,9 @@ class WorldUnavailableFault(ProviderFault):
 class ToolError(FathomError):
     """A tool call failed in a way the model should know about. `kind` is what it is told."""
 
-    Kind = Literal["arguments", "unknown_tool", "not_found", "timeout", "upstream", "saturated", "empty", "denied"]
+    Kind = Literal[
+        "arguments", "unknown_tool", "not_found", "timeout", "upstream", "saturated", "empty", "denied", "unsupported"
+    ]
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)

@@ -15,6 +15,7 @@ class Task(Frozen):
     question: str
     answers: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
+    files: tuple[str, ...] = Field(default=(), description="names of the files that came with the question")
     lang: str = ""
     date: str = Field(default="", description="the task's 'today', ISO 8601; empty means the run's own date")
     meta: dict[str, Any] = {}

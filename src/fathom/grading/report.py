@@ -20,6 +20,9 @@ from fathom.grading.citation import CheckedAnswer, Unsupported, check_answer
 SCHEMA: Literal["fathom.report/1"] = "fathom.report/1"
 CONTEXT_CHARS = 240  # page text shown on either side of a cited span: two or three lines
 
+_ASKED_BY = {"search": "query", "google_scholar": "query", "parse_file": "files"}
+"""The argument that says what a tool was asked, where it is not `url`."""
+
 PageLookup = Callable[[str], Page | None]
 
 
@@ -191,12 +194,12 @@ def list_calls(trajectory: Trajectory) -> tuple[tuple[str, ...], tuple[str, ...]
     for turn in (turn for segment in trajectory.segments for turn in segment.turns):
         if turn.call is None:
             continue
-        asked = _texts(turn, "query" if turn.call.name == "search" else "url")
+        asked = _texts(turn, _ASKED_BY.get(turn.call.name, "url"))
         if turn.tool_error is not None:
             failed.update({f"{turn.call.name}: {text} ({turn.tool_error})": None for text in asked})
-        elif turn.call.name == "search":
+        elif _ASKED_BY.get(turn.call.name) == "query":
             searched.update(dict.fromkeys(asked))
-        elif turn.call.name == "visit":
+        elif turn.call.name in ("visit", "parse_file"):
             read.update(dict.fromkeys(asked))
     return tuple(searched), tuple(read), tuple(failed)
 

@@ -17,7 +17,7 @@ from fathom.grading.report_files import write_report
 from fathom.llm.calling import CallingStrategy
 from fathom.llm.profile import load_profile
 from fathom.recipes.models import model_spec, open_model
-from fathom.recipes.ports import lazy_ports, open_world
+from fathom.recipes.ports import lazy_ports, open_files, open_world
 from fathom.recipes.research import AGENTS, RECIPE, Ports, ResearchConfig, ResolvedResearch, attempt, research_config
 from fathom.rollout.replay import replay
 from fathom.rollout.runner import Program, create, read_record, resume
@@ -36,6 +36,7 @@ def configure(
     *,
     model: str = "",
     world: str = "",
+    files: Sequence[Path] = (),
     environment: Environment,
     toml: Path | None = None,
     overrides: Sequence[str] = (),
@@ -53,6 +54,10 @@ def configure(
         research = research.model_copy(update={"official_prompt": str(Path(research.official_prompt).absolute())})
     if research.model.endswith(".gguf"):
         research = research.model_copy(update={"model": str(Path(research.model).expanduser().absolute())})
+    given = (*research.files, *(str(path.expanduser().absolute()) for path in files))
+    if given and research.agent == "guided":
+        raise ConfigError("the agent guided reads no files", hint="--agent react does")
+    research = research.model_copy(update={"files": given})
     return research.model_copy(update={"world": world}) if world else research
 
 
@@ -78,9 +83,12 @@ async def ask(
     view.waiting(f"opening the model {research.model}")
     model = open_model(research.model, environment, on_progress=view.progress, on_wait=view.waiting)
     reader = open_model(research.reader, environment, on_wait=view.waiting) if research.reader else None
+    files = open_files(research) if research.files else None
     resolved = ResolvedResearch(
         research=research,
-        task=Task(id=f"ask-{content_hash(question)[:12]}", question=question),
+        task=Task(
+            id=f"ask-{content_hash(question)[:12]}", question=question, files=files.names if files is not None else ()
+        ),
         date=datetime.now(UTC).date().isoformat(),
         strategy=strategy_for(research, environment),
         model_name=model.name,
@@ -90,7 +98,7 @@ async def ask(
     )
     settings = resolved.model_dump(mode="json")
     folder = create(environment.home / "runs", recipe=RECIPE, question=question, config=settings, seed=seed)
-    return await _carry_out(folder, resolved, Ports(model=model, world=world, reader=reader), view)
+    return await _carry_out(folder, resolved, Ports(model=model, world=world, reader=reader, files=files), view)
 
 
 async def go_on(folder: Path, environment: Environment, *, view: View) -> Outcome:

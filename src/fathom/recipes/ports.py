@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from fathom.core.assets import Progress, quiet
 from fathom.core.config import Environment
@@ -11,7 +12,9 @@ from fathom.core.message import Message, ToolSpec
 from fathom.llm.protocol import ChatModel, Completion, Sampling
 from fathom.recipes.corpora import ensure_corpus
 from fathom.recipes.models import open_model
-from fathom.recipes.research import Ports, ResolvedResearch
+from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch
+from fathom.world.files.protocol import FileReading, Files
+from fathom.world.files.store import FileStore
 from fathom.world.protocol import Hit, World, WorldLink
 from fathom.world.simulated import SimulatedWorld
 
@@ -32,6 +35,11 @@ def open_world(spec: str, environment: Environment, progress: Progress = quiet) 
             raise ConfigError(f"{spec!r} names no search server", hint="as in live:http://localhost:8080")
         return LiveWorld(LiveConfig(searxng_url=url))
     return SimulatedWorld(ensure_corpus(spec, environment.home, progress))
+
+
+def open_files(research: ResearchConfig) -> FileStore:
+    """The files given with the question. Raises `ConfigError` where one is not there."""
+    return FileStore([Path(path) for path in research.files], research.file_store)
 
 
 class LazyModel:
@@ -84,6 +92,23 @@ class LazyWorld:
             await self._opened.close()
 
 
+class LazyFiles:
+    """Files that are looked for when one is first asked for."""
+
+    def __init__(self, opener: Callable[[], Files]) -> None:
+        self._opener = opener
+        self._opened: Files | None = None
+
+    async def read(self, asked: str) -> FileReading:
+        if self._opened is None:
+            self._opened = self._opener()
+        return await self._opened.read(asked)
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+
 def lazy_ports(resolved: ResolvedResearch, environment: Environment, progress: Progress = quiet) -> Ports:
     """The ports of a run that may have everything on record: nothing is opened before it is needed. Their names are
     those the record knows."""
@@ -96,4 +121,5 @@ def lazy_ports(resolved: ResolvedResearch, environment: Environment, progress: P
         model=model(resolved.model_name, research.model),
         world=LazyWorld(resolved.world_name, lambda: open_world(research.world, environment, progress)),
         reader=model(resolved.reader_name, research.reader) if research.reader else None,
+        files=LazyFiles(lambda: open_files(research)) if research.files else None,
     )

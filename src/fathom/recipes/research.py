@@ -22,9 +22,14 @@ from fathom.llm.calling import CallingStrategy, calling
 from fathom.llm.journaled import JournaledModel
 from fathom.llm.metered import MeteredModel
 from fathom.llm.protocol import ChatModel, Sampling
+from fathom.tools.files import ParseFile, ParseFileConfig
+from fathom.tools.protocol import Tool
 from fathom.tools.search import Search, SearchConfig
 from fathom.tools.toolset import Toolset
 from fathom.tools.visit import Visit, VisitConfig
+from fathom.world.files.journaled import JournaledFiles
+from fathom.world.files.protocol import Files
+from fathom.world.files.store import FileStoreConfig
 from fathom.world.journaled import JournaledWorld
 from fathom.world.protocol import World
 
@@ -43,12 +48,15 @@ class ResearchConfig(Config):
     model: str = Field(default="embedded", description="embedded, a .gguf path, or MODEL@URL")
     world: str = Field(default="vital", description="a corpus name, or live:URL of a SearXNG server")
     reader: str = Field(default="", description="model that reads pages for visit, as `model`; empty: by relevance")
+    files: tuple[str, ...] = Field(default=(), description="files and folders given with the question")
     calling: CallingStrategy | Literal["auto"] = Field(default="auto", description="auto: from the model's profile")
     official_prompt: str = Field(default="", description="your own copy of the released prompt file (agent tongyi)")
     limits: AgentConfig = AgentConfig()
     guided: GuidedConfig = GuidedConfig()
     search: SearchConfig = SearchConfig()
     visit: VisitConfig = VisitConfig()
+    file_store: FileStoreConfig = FileStoreConfig()
+    file_tool: ParseFileConfig = ParseFileConfig()
     unsupported: Literal["mark", "cut", "keep"] = Field(default="mark", description="what happens to such sentences")
 
 
@@ -106,6 +114,7 @@ class Ports:
     model: ChatModel
     world: World
     reader: ChatModel | None = None
+    files: Files | None = None
     pages: dict[str, Page] = field(default_factory=dict)
 
     async def close(self) -> None:
@@ -114,6 +123,8 @@ class Ports:
         await self.world.close()
         if self.reader is not None:
             await self.reader.close()
+        if self.files is not None:
+            await self.files.close()
 
 
 async def attempt(
@@ -127,7 +138,7 @@ async def attempt(
     which is right for attempts made by the thousand."""
     meter = Meter()
     research = resolved.research
-    tools = Toolset([Search(research.search), Visit(research.visit)])
+    tools = Toolset(_tools(research, ports, journal, meter))
     return await run_agent(
         Attempt(
             task=resolved.task,
@@ -145,6 +156,14 @@ async def attempt(
             config_hash=resolved.hash,
         )
     )
+
+
+def _tools(research: ResearchConfig, ports: Ports, journal: Journal | None, meter: Meter) -> list[Tool]:
+    tools: list[Tool] = [Search(research.search), Visit(research.visit)]
+    if ports.files is not None:
+        files = JournaledFiles(ports.files, journal, meter, ports.pages) if journal else ports.files
+        tools.append(ParseFile(files, research.file_tool))
+    return tools
 
 
 def _model(model: ChatModel, journal: Journal | None, meter: Meter) -> ChatModel:

@@ -63,17 +63,21 @@ def windows(text: str, goal: str, *, limit: int, size: int = 800) -> list[Span]:
     The whole text, in pieces, where it fits. Neighbours of equal relevance are taken in the page's order, so a goal
     that matches nothing gives the page's beginning.
     """
-    spans = pieces(text, min(size, limit))
+    return chosen(text, pieces(text, min(size, limit)), goal, limit=limit, size=size)
+
+
+def chosen(text: str, spans: list[Span], goal: str, *, limit: int, size: int) -> list[Span]:
+    """Those of `spans` that `windows` would give, however `text` was cut into them."""
     if sum(end - start for start, end in spans) <= limit:
         return spans
     scores = relevance(goal, [text[start:end] for start, end in spans])
-    chosen: list[Span] = []
+    best: list[Span] = []
     room = limit
     for index in sorted(range(len(spans)), key=lambda i: (-scores[i], i)):
         start, end = spans[index]
         if end - start <= room:
-            chosen.append(spans[index])
+            best.append(spans[index])
             room -= end - start
         if room < size // 8:
             break
-    return sorted(chosen)
+    return sorted(best)

@@ -13,9 +13,23 @@ RAISED: dict[str, type[PageNotFoundError] | type[WorldUnavailableFault]] = {
 """What a world raises, by the name it goes by in records."""
 
 
+class Work(Frozen):
+    """What a catalogue says of a scholarly work; empty where it says nothing. `doi` is bare (`10.1000/182`), `arxiv_id`
+    without version, `cited_by` the number of works that cite it."""
+
+    authors: tuple[str, ...] = ()
+    venue: str = ""
+    year: int | None = None
+    cited_by: int | None = None
+    doi: str = ""
+    arxiv_id: str = ""
+    pdf_url: str = ""
+
+
 class Hit(Frozen):
     """A search result. Where the snippet is an exact span of the page's text, `start` and `end` (code points) and the
-    page's `text_hash` say so; else they are -1 and empty. `note` where it did not come the usual way."""
+    page's `text_hash` say so; else they are -1 and empty. Catalogues of scholarly works set `work`; `note` where it did
+    not come the usual way."""
 
     url: str
     title: str
@@ -26,6 +40,7 @@ class Hit(Frozen):
     text_hash: str = ""
     date: str = ""
     source: str = ""
+    work: Work | None = None
     note: Degraded = ""
 
 

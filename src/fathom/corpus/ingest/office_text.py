@@ -20,6 +20,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _MIDNIGHT = " 00:00:00"  # how a cell that holds only a date reads
 _PAGE_BREAK = "\n\f"
 _GROUP_DEPTH = 32
+BAD_ARCHIVE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
+"""How Python's zip reader meets damage."""
 
 
 def extract(
@@ -29,7 +33,7 @@ def extract(
 
     Raises `InputError` without a source.
     """
-    kind = _check(path, members, total_bytes, ratio, free_bytes)
+    kind = check_archive(path, members, total_bytes, ratio, free_bytes)
     reader = {"docx": _docx, "pptx": _pptx, "xlsx": _xlsx}[kind]
     total = 0
     try:
@@ -40,29 +44,29 @@ def extract(
                 if total > limit:
                     raise InputError("", "oversized", f"text over {limit} characters; the begin was kept")
             yield part
-    except _failures(kind) as error:
+    except damages(kind) as error:
         raise InputError("", "corrupt", f"not a whole {kind} file ({type(error).__name__}: {error})"[:300]) from None
 
 
-def _failures(kind: str) -> tuple[type[Exception], ...]:
+def damages(kind: str) -> tuple[type[Exception], ...]:
     """How the libraries meet damage: bad archives and XML (syntax errors), and parts that are not there."""
-    parts = (AttributeError, LookupError, TypeError, ValueError, AssertionError, SyntaxError)
-    archive = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
+    parts = (AttributeError, LookupError, TypeError, AssertionError, SyntaxError)
     if kind == "docx":
         from docx.exceptions import PythonDocxError
         from docx.opc.exceptions import OpcError
 
-        return (*parts, *archive, PythonDocxError, OpcError)
+        return (*parts, *BAD_ARCHIVE, PythonDocxError, OpcError)
     if kind == "pptx":
         from pptx.exc import PythonPptxError
 
-        return (*parts, *archive, PythonPptxError)
+        return (*parts, *BAD_ARCHIVE, PythonPptxError)
     from openpyxl.utils.exceptions import InvalidFileException
 
-    return (*parts, *archive, InvalidFileException)
+    return (*parts, *BAD_ARCHIVE, InvalidFileException)
 
 
-def _check(path: str, members: int, total_bytes: int, ratio: int, free_bytes: int) -> str:
+def check_archive(path: str, members: int, total_bytes: int, ratio: int, free_bytes: int) -> str:
+    """Which of docx, pptx and xlsx the file is. Raises `InputError` for another archive and one beyond the limits."""
     size = Path(path).stat().st_size
     with Path(path).open("rb") as file:
         if file.read(2) != b"PK":
@@ -158,9 +162,14 @@ def _xlsx(path: str) -> Iterator[dict[str, Any]]:
             # A sheet may claim a size of 17 thousand million cells.
             sheet.reset_dimensions()
             for row in sheet.iter_rows(values_only=True):
-                text = _row("" if value is None else str(value).removesuffix(_MIDNIGHT) for value in row)
+                text = _row(cell_text(value) for value in row)
                 if text:
                     yield {"text": text, "before": "\n", "links": []}
+
+
+def cell_text(value: Any) -> str:
+    """What a cell of a sheet holds, as text."""
+    return "" if value is None else str(value).removesuffix(_MIDNIGHT)
 
 
 def _row(cells: Iterator[str]) -> str:

@@ -1,0 +1,36 @@
+"""Settings of one MCP server."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from fathom.core.config import Config
+
+ALL = "*"
+
+
+class McpServerConfig(Config):
+    """One server: `command` starts it here and speaks by standard input and output, `url` is where it listens. Secrets
+    are named by the environment variables that hold them, so that no record of a run has them."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,23}$", description="the prefix of its tools' names")
+    allow: tuple[str, ...] = Field(description="names of the tools that may be called; * for all of them")
+    command: tuple[str, ...] = Field(default=(), description="program and arguments of a server that runs here")
+    folder: str = Field(default="", description="folder the program is started in; empty for the present one")
+    variables: tuple[str, ...] = Field(default=(), description="environment variables passed on to the program")
+    url: str = Field(default="", pattern=r"^(https?://.+)?$", description="address of a server over HTTP")
+    bearer: str = Field(default="", description="environment variable that holds the token sent to `url`")
+    timeout_s: float = Field(default=60.0, gt=0, description="seconds for one call")
+    connect_timeout_s: float = Field(default=30.0, gt=0, description="seconds to start, shake hands and list tools")
+    max_bytes: int = Field(default=4_000_000, ge=1024, description="bytes of one message of the server")
+    max_tools: int = Field(default=64, ge=1, description="tools of one server; a longer list is refused")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError(f"server {self.name}: give either a command or a url")
+        return self
+
+    def allows(self, tool: str) -> bool:
+        """Whether the tool may be called."""
+        return ALL in self.allow or tool in self.allow

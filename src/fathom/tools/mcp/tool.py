@@ -1,0 +1,119 @@
+"""Tools of servers as tools of an agent: named after their server, their replies cited like pages.
+
+Reference: Model Context Protocol, tools. Differs from it: the agent is not told what a server says of itself, and of a
+long reply it sees what is nearest to the question.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from fathom.core.config import Config
+from fathom.core.errors import AccessDeniedError, ProviderFault, ToolError
+from fathom.core.message import ToolSpec
+from fathom.core.model import Frozen
+from fathom.tools.mcp.offers import UnfitOfferError, spec_of, tool_names
+from fathom.tools.mcp.protocol import McpOffer, McpPart, McpPort, McpReply
+from fathom.tools.protocol import ToolContext, ToolResult
+from fathom.tools.window import windows
+
+_FAILURES: dict[str, ToolError.Kind] = {"tool": "upstream", "arguments": "arguments", "unknown_tool": "unknown_tool"}
+_MESSAGE_CHARS = 2000
+_CALL_CHARS = 400
+
+
+class McpToolConfig(Config):
+    """Settings of tools of servers."""
+
+    reply_chars: int = Field(default=12_000, ge=400, description="characters of one reply shown, chosen by relevance")
+    window_chars: int = Field(default=800, ge=100, description="size of one span of evidence, in characters")
+
+
+class LeftOut(Frozen):
+    """A server, or one tool of it, that is not offered, and why. For the user, not for the model."""
+
+    server: str
+    tool: str = ""
+    reason: str
+
+
+class McpTool:
+    """One tool of a server. A reply becomes evidence; that the server cannot be reached is an error of kind `upstream`
+    that says nothing about what was asked."""
+
+    def __init__(self, port: McpPort, name: str, spec: ToolSpec, config: McpToolConfig = McpToolConfig()) -> None:
+        self._port, self._name, self._config = port, name, config
+        self.spec = spec
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        try:
+            reply = await self._port.call(self._name, arguments)
+        except AccessDeniedError as error:
+            raise ToolError("denied", f"Refused: {error}.") from None
+        except ProviderFault as fault:
+            slow = fault.kind == "timeout"
+            said = "did not answer in time" if slow else "could not be reached"
+            raise ToolError(
+                "timeout" if slow else "upstream", f"{self.spec.name} {said}. This says nothing about what was asked."
+            ) from None
+        if reply.failure:
+            words = reply.text[:_MESSAGE_CHARS] or "no reason was given"
+            raise ToolError(_FAILURES[reply.failure], f"{self.spec.name} failed and says: {words}")
+        return await self._result(reply, arguments, context)
+
+    async def _result(self, reply: McpReply, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        page = reply.page(self._port.name, self._name)
+        asked = json.dumps(arguments, ensure_ascii=False)[:_CALL_CHARS]
+        limit, size = self._config.reply_chars, self._config.window_chars
+        goal = f"{context.task.question}\n{asked}"
+        spans = await asyncio.to_thread(windows, page.text, goal, limit=limit, size=size)
+        evidence = [context.cite(page, start, end) for start, end in spans]
+        shown = sum(end - start for start, end in spans)
+        lines = [f"What {page.title} gives:", *(f"[{item.id}] {item.text}" for item in evidence)]
+        if shown < len(page.text.strip()) * 0.98:
+            lines.append(f"({shown:,} of {len(page.text):,} characters are shown, those nearest to the question)")
+        unseen = [part for part in reply.parts if not part.text]
+        lines += [f"({_said_of(part)}, which cannot be shown here)" for part in unseen]
+        if not evidence and not unseen:
+            lines.append("(nothing)")
+        return ToolResult(
+            text="\n".join(lines),
+            urls=(page.url,) if evidence else (),
+            titles=(page.title,) if evidence else (),
+            evidence=tuple(item.id for item in evidence),
+        )
+
+
+async def mcp_tools(
+    ports: Sequence[McpPort], config: McpToolConfig = McpToolConfig()
+) -> tuple[tuple[McpTool, ...], tuple[LeftOut, ...]]:
+    """The tools of all servers, in the order of these, and what had to be left out. A server that cannot be reached
+    does not keep the others from being used. Raises `ValueError` when two servers share a name."""
+    if len({port.name for port in ports}) != len(ports):
+        raise ValueError("two MCP servers share a name")
+    found = await asyncio.gather(*(port.offers() for port in ports), return_exceptions=True)
+    left_out: list[LeftOut] = []
+    offered: list[tuple[McpPort, McpOffer]] = []
+    for port, offers in zip(ports, found, strict=True):
+        if isinstance(offers, ProviderFault):
+            left_out.append(LeftOut(server=port.name, reason=str(offers)))
+        elif isinstance(offers, BaseException):
+            raise offers
+        else:
+            offered += [(port, offer) for offer in offers]
+    names = tool_names([(port.name, offer.name) for port, offer in offered])
+    tools: list[McpTool] = []
+    for name, (port, offer) in zip(names, offered, strict=True):
+        try:
+            tools.append(McpTool(port, offer.name, spec_of(port.name, name, offer), config))
+        except UnfitOfferError as error:
+            left_out.append(LeftOut(server=port.name, tool=offer.name, reason=str(error)))
+    return tuple(tools), tuple(left_out)
+
+
+def _said_of(part: McpPart) -> str:
+    facts = ", ".join(filter(None, (part.media_type, f"{part.size:,} bytes" if part.size else "")))
+    return f"with it came: {part.kind}" + (f", {facts}" if facts else "")

@@ -1,0 +1,120 @@
+"""`google_scholar`: several queries to catalogues of scholarly works; name and schema are those of the released system.
+
+Each query goes to all catalogues at once. Their lists are merged by rank, a work that several of them know stands once
+with what any of them says of it.
+
+Reference: Tongyi DeepResearch report, tools (google_scholar); the wording of results is our own.
+Differs from the paper: open catalogues are asked, any number of them, instead of one commercial interface.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from fathom.core.config import Config
+from fathom.core.errors import ToolError, WorldUnavailableFault
+from fathom.core.message import ToolSpec
+from fathom.tools.protocol import ToolContext, ToolResult
+from fathom.world.protocol import Hit, Work
+from fathom.world.search.protocol import SearchEngine, SearchQuery
+from fathom.world.search.works import merged
+
+SPEC = ToolSpec(
+    name="google_scholar",
+    description="Searches catalogues of scholarly works. Takes one or more queries and gives the best works for each.",
+    parameters={
+        "type": "object",
+        "properties": {
+            "query": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "description": "The queries: titles, authors, subjects.",
+            }
+        },
+        "required": ["query"],
+    },
+)
+
+
+class ScholarConfig(Config):
+    """Settings of google_scholar."""
+
+    k: int = Field(default=10, ge=1, description="works per query")
+    max_queries: int = Field(default=5, ge=1, description="queries taken from one call; the rest is named as left out")
+    snippet_chars: int = Field(default=300, ge=40, description="longest snippet shown, in characters")
+    max_authors: int = Field(default=4, ge=1, description="authors named of one work")
+
+
+class Scholar:
+    """Gives a numbered list per query. A catalogue that fails does not spoil the others; where none answers any query,
+    the call is an error of kind `upstream`, never "nothing found"."""
+
+    spec = SPEC
+
+    def __init__(self, engines: Sequence[SearchEngine], config: ScholarConfig = ScholarConfig()) -> None:
+        if not engines:
+            raise ValueError("google_scholar needs at least one search engine")
+        self._engines, self._config = tuple(engines), config
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        asked = list(dict.fromkeys(query.strip() for query in arguments["query"] if query.strip()))
+        if not asked:
+            raise ToolError("arguments", "google_scholar: every query is blank.")
+        queries = asked[: self._config.max_queries]
+        found = await asyncio.gather(*(self._ask(query) for query in queries))
+        if not any(answers for answers in found):
+            raise ToolError("upstream", "No catalogue could be reached. This is no sign that nothing exists.")
+        parts: list[str] = []
+        works: dict[str, str] = {}
+        for query, answers in zip(queries, found, strict=True):
+            hits = merged(answers, self._config.k)
+            parts.append(self._listing(query, hits, silent=len(self._engines) - len(answers)))
+            works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
+        if len(asked) > len(queries):
+            parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
+        return ToolResult(text="\n=======\n".join(parts), urls=tuple(works), titles=tuple(works.values()))
+
+    async def _ask(self, query: str) -> list[tuple[Hit, ...]]:
+        """What each catalogue that answered gave."""
+        asked = SearchQuery(text=query, k=self._config.k)
+        found = await asyncio.gather(*(engine.search(asked) for engine in self._engines), return_exceptions=True)
+        answers: list[tuple[Hit, ...]] = []
+        for hits in found:
+            if isinstance(hits, tuple):
+                answers.append(hits)
+            elif not isinstance(hits, WorldUnavailableFault):
+                raise hits
+        return answers
+
+    def _listing(self, query: str, hits: Sequence[Hit], *, silent: int) -> str:
+        """The works found; `silent` is how many catalogues did not answer."""
+        asked = len(self._engines)
+        if silent == asked:
+            return f'The search for "{query}" could not be made. That says nothing about what exists.'
+        note = f" ({silent} of {asked} catalogues did not answer)" if silent else ""
+        if not hits:
+            return f'No work matches "{query}"{note}. Other words may help.'
+        rows = [f'{len(hits)} {"work" if len(hits) == 1 else "works"} for "{query}"{note}:']
+        rows += [f"{number}. {self._entry(hit)}" for number, hit in enumerate(hits, 1)]
+        return "\n\n".join(rows)
+
+    def _entry(self, hit: Hit) -> str:
+        work = hit.work or Work()
+        more = len(work.authors) - self._config.max_authors
+        authors = ", ".join(work.authors[: self._config.max_authors]) + (f" and {more} more" if more > 0 else "")
+        year = str(work.year or hit.date[:4])
+        facts = [
+            authors,
+            ", ".join(filter(None, (work.venue, year))),
+            f"cited by {work.cited_by:,}" if work.cited_by is not None else "",
+            f"doi:{work.doi}" if work.doi else f"arXiv:{work.arxiv_id}" if work.arxiv_id else "",
+            f"pdf: {work.pdf_url}" if work.pdf_url and work.pdf_url != hit.url else "",
+        ]
+        snippet = " ".join(hit.snippet.split())
+        if len(snippet) > self._config.snippet_chars:
+            snippet = snippet[: self._config.snippet_chars].rsplit(" ", 1)[0] + " ..."
+        lines = [f"[{hit.title}]({hit.url})", "; ".join(filter(None, facts)), snippet]
+        return "\n".join(filter(None, lines))

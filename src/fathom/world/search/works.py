@@ -1,0 +1,96 @@
+"""Scholarly works found by several catalogues, as one list in which each stands once.
+
+Two hits are the same work when a DOI or an arXiv number says so, or when their titles agree and are long enough to be
+no accident; a preprint and its print are one. The merged hit carries what any of them knows, in the first one's words
+where they differ. The order is that of reciprocal rank fusion.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from fathom.core.text import terms
+from fathom.corpus.fusion import fuse
+from fathom.world.protocol import Hit, Work
+
+_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>?#]+", re.IGNORECASE)
+_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/((?:[a-z-]+(?:\.[a-z]{2})?/\d{7})|\d{4}\.\d{4,5})", re.IGNORECASE)
+_ARXIV_DOI = "10.48550/arxiv."
+_VERSION = re.compile(r"v\d+$", re.IGNORECASE)
+_TELLING_TERMS = 4  # a title of fewer ("Introduction", "Deep learning") may be that of several works
+
+
+def merged(rankings: Sequence[Sequence[Hit]], k: int) -> tuple[Hit, ...]:
+    """At most `k` works, best first. Each of `rankings` is what one catalogue found, best first."""
+    group_of: dict[str, int] = {}
+    groups: list[list[Hit]] = []
+    numbered: list[list[int]] = []
+    for ranking in rankings:
+        numbers: list[int] = []
+        for hit in ranking:
+            keys = list(_keys(hit))
+            known = sorted({group_of[key] for key in keys if key in group_of})
+            number = known[0] if known else len(groups)
+            if not known:
+                groups.append([])
+            for other in known[1:]:
+                # This hit shows that what was taken for two works is one.
+                groups[number] += groups[other]
+                groups[other] = []
+                group_of.update({key: number for key, found in group_of.items() if found == other})
+                numbers = [number if found == other else found for found in numbers]
+                numbered = [[number if found == other else found for found in row] for row in numbered]
+            groups[number].append(hit)
+            group_of.update(dict.fromkeys(keys, number))
+            numbers.append(number)
+        numbered.append(numbers)
+    once = [list(dict.fromkeys(row)) for row in numbered]
+    return tuple(_joined(groups[number], score) for number, score in fuse(once, k))
+
+
+def identified(hit: Hit) -> Work:
+    """What is known of the work, with its DOI and arXiv number also where only its addresses tell them."""
+    work = hit.work or Work()
+    texts = (work.doi, work.arxiv_id, hit.url, work.pdf_url)
+    dois = [found.group().lower().rstrip(".,;)") for text in texts if (found := _DOI.search(text))]
+    numbers = [_VERSION.sub("", work.arxiv_id.lower().removeprefix("arxiv:"))] if work.arxiv_id else []
+    numbers += [found.group(1).lower() for text in texts if (found := _ARXIV.search(text))]
+    numbers += [_VERSION.sub("", doi.removeprefix(_ARXIV_DOI)) for doi in dois if doi.startswith(_ARXIV_DOI)]
+    doi = next((doi for doi in dois if not doi.startswith(_ARXIV_DOI)), "")
+    return work.model_copy(update={"doi": doi, "arxiv_id": numbers[0] if numbers else ""})
+
+
+def _keys(hit: Hit) -> Iterator[str]:
+    work = identified(hit)
+    yield f"url:{hit.url}"
+    if work.doi:
+        yield f"doi:{work.doi}"
+    if work.arxiv_id:
+        yield f"arxiv:{work.arxiv_id}"
+    title = terms(hit.title, stopwords=True)
+    if len(title) >= _TELLING_TERMS:
+        yield "title:" + " ".join(title)
+
+
+def _joined(hits: Sequence[Hit], score: float) -> Hit:
+    works = [identified(hit) for hit in hits]
+    best = {
+        field: next((value for work in works if (value := getattr(work, field)) not in ("", (), None)), default)
+        for field, default in Work()
+    }
+    counts = [work.cited_by for work in works if work.cited_by is not None]
+    work = Work.model_validate({**best, "cited_by": max(counts) if counts else None})
+    snippet = max((hit.snippet for hit in hits), key=len)
+    date = next((hit.date for hit in hits if hit.date), "")
+    return hits[0].model_copy(
+        update={
+            "work": work,
+            "snippet": snippet,
+            "date": date,
+            "score": score,
+            "source": "+".join(dict.fromkeys(hit.source for hit in hits if hit.source)),
+            # The snippet may be another hit's, so it is no span of a page any more.
+            "start": -1,
+            "end": -1,
+            "text_hash": "",
+        }
+    )

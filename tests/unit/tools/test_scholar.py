@@ -1,0 +1,92 @@
+"""google_scholar lists works of several catalogues and never takes a silent one for an empty one."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.world.test_works import OTHER, PREPRINT, PRINT
+from tests.worlds import small_world
+
+from fathom.core.budget import Meter
+from fathom.core.errors import ToolError, WorldUnavailableFault
+from fathom.core.events import MemoryJournal
+from fathom.core.message import ToolCall
+from fathom.core.task import Task
+from fathom.tools.protocol import ToolContext, ToolResult
+from fathom.tools.scholar import Scholar, ScholarConfig
+from fathom.tools.toolset import Toolset
+from fathom.world.protocol import Hit
+from fathom.world.search.journaled import JournaledEngine
+from fathom.world.search.protocol import SearchQuery
+
+
+class ScriptedEngine:
+    """A catalogue that knows these hits for every query but those it is silent on."""
+
+    def __init__(self, name: str, *hits: Hit, silent: tuple[str, ...] = ()) -> None:
+        self.name, self.hits, self.silent = name, hits, silent
+        self.asked: list[SearchQuery] = []
+
+    async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
+        self.asked.append(query)
+        if query.text in self.silent:
+            raise WorldUnavailableFault("catalogue.example:443 says 429", kind="rate_limited")
+        return self.hits[: query.k]
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> ToolContext:
+    return ToolContext(task=Task(id="t", question="q"), world=small_world(tmp_path))
+
+
+async def run(context: ToolContext, scholar: Scholar, *queries: str) -> ToolResult:
+    return await Toolset([scholar]).run(
+        ToolCall(id="c", name="google_scholar", arguments={"query": list(queries)}), context
+    )
+
+
+async def test_works_are_merged_and_shown_with_what_is_known(context: ToolContext) -> None:
+    scholar = Scholar([ScriptedEngine("arxiv", PREPRINT), ScriptedEngine("crossref", PRINT, OTHER)], ScholarConfig(k=5))
+    result = await run(context, scholar, "lighthouses")
+    assert result.text == (
+        '2 works for "lighthouses":\n\n'
+        "1. [Lighthouses of the northern coast: a survey](https://arxiv.org/abs/2401.01234v2)\n"
+        "A. Lind; Journal of Coasts, 2025; cited by 3; doi:10.1000/jcr.77; pdf: https://arxiv.org/pdf/2401.01234\n"
+        "a longer snippet\n\n2. [Tides](https://example.org/x)"
+    )
+    assert result.urls == (PREPRINT.url, OTHER.url)
+
+
+async def test_a_silent_catalogue_is_said_and_does_not_spoil_the_others(context: ToolContext) -> None:
+    silent, empty = ScriptedEngine("a", silent=("one", "two")), ScriptedEngine("b", silent=("two",))
+    result = await run(context, Scholar([silent, empty], ScholarConfig(max_queries=2)), "one", "two", "three")
+    assert 'No work matches "one" (1 of 2 catalogues did not answer).' in result.text
+    assert 'The search for "two" could not be made. That says nothing' in result.text
+    assert "Left out, more than 2 queries in one call: three" in result.text
+    assert "catalogue.example" not in result.text
+
+
+async def test_where_none_answers_the_call_is_an_error(context: ToolContext) -> None:
+    with pytest.raises(ToolError, match="no sign that nothing exists") as caught:
+        await run(context, Scholar([ScriptedEngine("a", silent=("x",))]), "x")
+    assert caught.value.kind == "upstream"
+    with pytest.raises(ToolError):
+        await run(context, Scholar([ScriptedEngine("a")]), " ")
+    with pytest.raises(ValueError, match="at least one"):
+        Scholar([])
+
+
+async def test_what_engines_say_is_on_record(context: ToolContext) -> None:
+    journal = MemoryJournal()
+    engine = ScriptedEngine("crossref", PRINT, silent=("down",))
+    journaled = JournaledEngine(engine, journal, Meter())
+    assert await journaled.search(SearchQuery(text="x", k=3)) == (PRINT,)
+    with pytest.raises(WorldUnavailableFault) as caught:
+        await journaled.search(SearchQuery(text="down"))
+    assert caught.value.kind == "rate_limited"
+    assert [body["raised"] for kind, body in journal.log if kind == "world_finished" and "raised" in body] == [
+        "catalogue.example:443 says 429"
+    ]
+    await journaled.close()
