@@ -12,13 +12,11 @@ from fathom.core.message import Message, ToolSpec
 from fathom.llm.protocol import ChatModel, Completion, Sampling
 from fathom.recipes.corpora import ensure_corpus
 from fathom.recipes.models import open_model
-from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch
+from fathom.recipes.research import LIVE, Ports, ResearchConfig, ResolvedResearch
 from fathom.world.files.protocol import FileReading, Files
 from fathom.world.files.store import FileStore
 from fathom.world.protocol import Hit, World, WorldLink
 from fathom.world.simulated import SimulatedWorld
-
-LIVE = "live:"
 
 
 def open_world(spec: str, environment: Environment, progress: Progress = quiet) -> World:

@@ -34,6 +34,7 @@ from fathom.world.journaled import JournaledWorld
 from fathom.world.protocol import World
 
 RECIPE = "research"
+LIVE = "live:"  # begins the spec of a world whose requests leave this machine
 AgentName = Literal["guided", "react", "tongyi", "brief"]
 AGENTS: dict[str, AgentName] = {"guided": "guided", "react": "react", "tongyi": "tongyi", "brief": "brief"}
 
@@ -154,6 +155,7 @@ async def attempt(
             listener=listener or Silent(),
             seed=resolved.seed,
             config_hash=resolved.hash,
+            outgoing=research.world.startswith(LIVE),
         )
     )
 

@@ -27,10 +27,9 @@ _NAMED = 5  # words named in a refusal
 
 
 class Boundary:
-    """The boundary of one run. `outgoing` says whether its world is public; a world on this machine has no outside."""
+    """The boundary of one run. `private` says whether it holds private text."""
 
-    def __init__(self, question: str, *, outgoing: bool = False) -> None:
-        self._outgoing = outgoing
+    def __init__(self, question: str) -> None:
         self.private = False
         self._addresses: set[str] = set()
         self._public_addresses: set[str] = set()
@@ -44,24 +43,22 @@ class Boundary:
         self._addresses |= found
         if not private:
             self._public_addresses |= found
-            if self._outgoing:
-                self._words |= _units(text)
+            self._words |= _units(text)
 
-    def check_address(self, address: str) -> None:
-        """Raises `ToolError` of kind `denied` for an address that nobody has shown. What is no web address passes: the
-        world says what it makes of it."""
+    def check_address(self, address: str, *, outgoing: bool) -> None:
+        """Raises `ToolError` of kind `denied` for an address that nobody has shown, or, where opening it leaves this
+        machine, no public result. What is no web address passes: the world says what it makes of it."""
         if not _ADDRESS.match(address.strip()):
             return
-        closed = self._outgoing and self.private
+        closed = outgoing and self.private
         if canonical(address) not in (self._public_addresses if closed else self._addresses):
             where = "a public result" if closed else "the question or a result"
             raise ToolError("denied", f"Not opened: only addresses that {where} has shown may be opened.")
 
     def check_words(self, text: str) -> None:
-        """Raises `ToolError` of kind `denied` for text that is to go out and has words that are not public."""
-        if not (self._outgoing and self.private):
-            return
-        if unknown := sorted(_units(text) - self._words):
+        """Raises `ToolError` of kind `denied` for text that is to leave this machine and has words that are not public
+        in a run that holds private text."""
+        if self.private and (unknown := sorted(_units(text) - self._words)):
             named = ", ".join(f'"{word}"' for word in unknown[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
             raise ToolError(
                 "denied",

@@ -26,7 +26,7 @@ class ToolContext:
     boundary: Boundary = field(init=False)
 
     def __post_init__(self) -> None:
-        self.boundary = Boundary(self.task.question, outgoing=self.outgoing)
+        self.boundary = Boundary(self.task.question)
 
     def cite(self, page: Page, start: int, end: int) -> Evidence:
         """The evidence for a span of `page`; the same span of the same page keeps its id."""

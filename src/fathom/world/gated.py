@@ -19,10 +19,14 @@ from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
 from fathom.world.protocol import RAISED, Hit, World, WorldLink
 from fathom.world.reader.protocol import PageReader, ReadPage
+from fathom.world.search.duplicates import tidy
+from fathom.world.search.local import LocalEngine
 from fathom.world.search.protocol import SearchEngine, SearchQuery
+from fathom.world.search.query import parse_query
 
 A = TypeVar("A")
 
+_SPARE = 5  # hits asked for besides, since some may be duplicates
 _FACTS = {name: kind for name, kind in RAISED.items() if name != "unavailable"}
 _HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
 _READ: JsonCodec[ReadPage] = JsonCodec(ReadPage)
@@ -42,12 +46,14 @@ class GatedConfig(Config):
 
 @dataclass(frozen=True)
 class Sources:
-    """What a world is asked of. `version` changes where the same may be answered otherwise: the hash of a corpus."""
+    """What a world is asked of. `version` changes where the same may be answered otherwise: the hash of a corpus.
+    `tidy` says that what is found has near duplicates, and too much of one site."""
 
     search: tuple[Provider[SearchQuery, tuple[Hit, ...]], ...]
     read: tuple[Provider[str, ReadPage], ...]
     links: tuple[Provider[str, tuple[WorldLink, ...]], ...] = ()
     version: str = ""
+    tidy: bool = False
 
 
 def web_sources(engines: Sequence[SearchEngine], readers: Sequence[PageReader], config: GatedConfig) -> Sources:
@@ -55,6 +61,7 @@ def web_sources(engines: Sequence[SearchEngine], readers: Sequence[PageReader], 
     return Sources(
         search=tuple(Provider(engine.name, engine.search, config.engine) for engine in engines),
         read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
+        tidy=True,
     )
 
 
@@ -65,14 +72,11 @@ def _lane_of(reader: PageReader) -> Callable[[str], str]:
 def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256)) -> Sources:
     """Any other world, as its own engine and reader. Its name is the version of what it says."""
 
-    async def search(query: SearchQuery) -> tuple[Hit, ...]:
-        return await world.search(query.text, query.k)
-
     async def read(url: str) -> ReadPage:
         return ReadPage(page=await world.open(url))
 
     return Sources(
-        search=(Provider(world.name, search, limits),),
+        search=(Provider(world.name, LocalEngine(world).search, limits),),
         read=(Provider(world.name, read, limits),),
         links=(Provider(world.name, world.links, limits),),
         version=world.name,
@@ -83,7 +87,7 @@ class GatedWorld:
     """A `World` over a gateway, which may serve others too; it and the sources belong to whoever made them."""
 
     def __init__(self, name: str, gateway: Gateway, sources: Sources, config: GatedConfig = GatedConfig()) -> None:
-        self.name, self._gateway = name, gateway
+        self.name, self._gateway, self._tidy = name, gateway, sources.tidy
         self._search = Service(
             name="search",
             providers=sources.search,
@@ -99,8 +103,8 @@ class GatedWorld:
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         if not query.strip():
             return ()
-        answer = await self._gateway.ask(self._search, SearchQuery(text=query, k=k))
-        hits = _got(answer)
+        answer = await self._gateway.ask(self._search, parse_query(query, k=k + _SPARE if self._tidy else k))
+        hits = tidy(_got(answer), k) if self._tidy else _got(answer)
         if answer.degraded == "unconfirmed":
             raise WorldUnavailableFault("search: nothing found, and no second engine to confirm it", kind="saturated")
         return tuple(hit.model_copy(update={"note": answer.degraded}) for hit in hits) if answer.degraded else hits

@@ -16,7 +16,7 @@ SECRET = "falcon7 heron budget 48213"
 
 def denied(call: str, boundary: Boundary, text: str) -> bool:
     try:
-        getattr(boundary, call)(text)
+        boundary.check_words(text) if call == "check_words" else boundary.check_address(text, outgoing=True)
     except ToolError as error:
         assert error.kind == "denied"
         return True
@@ -24,7 +24,7 @@ def denied(call: str, boundary: Boundary, text: str) -> bool:
 
 
 def test_only_addresses_that_were_shown_are_opened() -> None:
-    boundary = Boundary("Compare https://example.org/report. with (http://Example.com/a_(b)) please", outgoing=True)
+    boundary = Boundary("Compare https://example.org/report. with (http://Example.com/a_(b)) please")
     boundary.show("See [the page](https://site.test/x?y=1), or https://site.test/z#part.", ["https://hit.test/1"])
     for shown in (
         "https://example.org/report",
@@ -50,7 +50,7 @@ def test_only_addresses_that_were_shown_are_opened() -> None:
 
 
 def test_with_private_text_only_public_addresses_and_words_go_out() -> None:
-    boundary = Boundary("What does the Heron project cost next year?", outgoing=True)
+    boundary = Boundary("What does the Heron project cost next year?")
     assert not denied("check_words", boundary, "anything at all, it holds nothing private")
     boundary.show("The Heron project of Osprey Ltd costs 9 million. https://news.test/heron")
     boundary.show(f"Internal: {SECRET}. https://intranet.test/f", private=True)
@@ -79,19 +79,20 @@ def test_with_private_text_only_public_addresses_and_words_go_out() -> None:
     ],
 )
 def test_no_encoding_of_a_private_text_is_public(encoded: str) -> None:
-    boundary = Boundary("What does the Heron project cost?", outgoing=True)
+    boundary = Boundary("What does the Heron project cost?")
     boundary.show(SECRET, private=True)
     assert denied("check_words", boundary, f"heron {encoded}")
 
 
-def test_in_a_world_on_this_machine_words_are_free() -> None:
-    boundary = Boundary("?", outgoing=False)
-    boundary.show(SECRET, private=True)
-    assert not denied("check_words", boundary, SECRET)
+def test_in_a_world_on_this_machine_private_addresses_may_be_opened() -> None:
+    boundary = Boundary("?")
+    boundary.show("https://intranet.test/f", private=True)
+    boundary.check_address("https://intranet.test/f", outgoing=False)
+    assert denied("check_address", boundary, "https://intranet.test/f")
 
 
 def test_text_without_spaces_is_known_by_its_pairs() -> None:
-    boundary = Boundary("长江大桥有多长", outgoing=True)
+    boundary = Boundary("长江大桥有多长")
     boundary.show("内部 机密编号", private=True)
     assert not denied("check_words", boundary, "长江大桥")
     assert denied("check_words", boundary, "长江机密")
@@ -99,7 +100,7 @@ def test_text_without_spaces_is_known_by_its_pairs() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_text_may_be_shown_and_checked(shown: str, asked: str) -> None:
-    boundary = Boundary(shown, outgoing=True)
+    boundary = Boundary(shown)
     boundary.show(asked, [asked], private=True)
     for call in ("check_address", "check_words"):
         denied(call, boundary, asked)

@@ -14,7 +14,7 @@ from fathom.sandbox.gateway.service import Answer, Provider, Service
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-_USELESS = ("unauthorised", "oversized")  # asking the same provider again does not mend it
+_USELESS = ("unauthorised", "oversized", "rejected")  # asking the same provider again does not mend it
 
 
 @dataclass

@@ -20,6 +20,10 @@ class McpServerConfig(Config):
     variables: tuple[str, ...] = Field(default=(), description="environment variables passed on to the program")
     url: str = Field(default="", pattern=r"^(https?://.+)?$", description="address of a server over HTTP")
     bearer: str = Field(default="", description="environment variable that holds the token sent to `url`")
+    public: bool = Field(
+        default=False,
+        description="what it is asked leaves this machine and what it says is public; else neither",
+    )
     timeout_s: float = Field(default=60.0, gt=0, description="seconds for one call")
     connect_timeout_s: float = Field(default=30.0, gt=0, description="seconds to start, shake hands and list tools")
     max_bytes: int = Field(default=4_000_000, ge=1024, description="bytes of one message of the server")

@@ -17,7 +17,7 @@ class JournaledMcp:
     def __init__(self, port: McpPort, journal: Journal, meter: Meter, pages: dict[str, Page] | None = None) -> None:
         self._port, self._journal, self._meter = port, journal, meter
         self._pages = {} if pages is None else pages
-        self.name = port.name
+        self.name, self.public = port.name, port.public
 
     async def offers(self) -> tuple[McpOffer, ...]:
         async def effect() -> Any:

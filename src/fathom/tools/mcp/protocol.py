@@ -55,6 +55,11 @@ class McpPort(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def public(self) -> bool:
+        """Whether what it is asked leaves this machine; what it says is then public too."""
+        ...
+
     async def offers(self) -> tuple[McpOffer, ...]:
         """The tools that may be called, in the server's order; the same for as long as the port lives."""
         ...

@@ -49,6 +49,8 @@ class McpTool:
         self.spec = spec
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
+        if self._port.public:
+            context.boundary.check_words(json.dumps(arguments, ensure_ascii=False))
         try:
             reply = await self._port.call(self._name, arguments)
         except AccessDeniedError as error:
@@ -61,6 +63,7 @@ class McpTool:
             ) from None
         if reply.failure:
             words = reply.text[:_MESSAGE_CHARS] or "no reason was given"
+            context.boundary.show(words, private=not self._port.public)
             raise ToolError(_FAILURES[reply.failure], f"{self.spec.name} failed and says: {words}")
         return await self._result(reply, arguments, context)
 
@@ -71,6 +74,7 @@ class McpTool:
         goal = f"{context.task.question}\n{asked}"
         spans = await asyncio.to_thread(windows, page.text, goal, limit=limit, size=size)
         evidence = [context.cite(page, start, end) for start, end in spans]
+        context.boundary.show("\n".join(item.text for item in evidence), private=not self._port.public)
         shown = sum(end - start for start, end in spans)
         lines = [f"What {page.title} gives:", *(f"[{item.id}] {item.text}" for item in evidence)]
         if shown < len(page.text.strip()) * 0.98:

@@ -34,7 +34,7 @@ class ScriptedMcp:
     def __init__(
         self, name: str = "hand", reply: McpReply | Exception = McpReply(), offers: tuple[McpOffer, ...] = OFFERS[:1]
     ) -> None:
-        self.name, self.reply, self._offers = name, reply, offers
+        self.name, self.reply, self._offers, self.public = name, reply, offers, False
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     async def offers(self) -> tuple[McpOffer, ...]:
