@@ -66,7 +66,7 @@ def web(engines: Sequence[Engine] = (), readers: Sequence[Reader] = ()) -> Gated
 
 
 async def observed(world: GatedWorld, tool: Search | Visit, **arguments: Any) -> str:
-    context = ToolContext(task=Task(id="t", question="?"), world=world)
+    context = ToolContext(task=Task(id="t", question="? https://example.org/a"), world=world)
     return (await tool.run(arguments, context)).text
 
 
