@@ -45,6 +45,7 @@ SPEC = ToolSpec(
 
 _KINDS: dict[InputError.Kind, ToolError.Kind] = {"missing": "not_found", "empty": "empty", "encrypted": "denied"}
 _PAGES = re.compile(r"(?:pages?|slides?)[ =:]*(\d{1,6})(?:\s*[-–]\s*(\d{1,6}))?", re.IGNORECASE)
+_LEAST_PIECE = 40  # characters; smaller ones say nothing
 _RANKED_CHARS = 20_000  # of each file in an archive, to choose which are shown
 
 
@@ -60,9 +61,9 @@ class ParseFileConfig(Config):
 
 @dataclass(frozen=True)
 class _Shown:
-    """A text with what is looked for in it and how many characters of it there is room for."""
+    """A file with what is looked for in it and how many characters of it there is room for."""
 
-    text: FileText
+    file: FileText
     wanted: str
     room: int
 
@@ -89,7 +90,7 @@ class ParseFile:
         cited: list[Evidence] = []
         for one in shown:
             spans = await asyncio.to_thread(self._spans, one, question)
-            evidence = [context.cite(one.text.page, start, end) for start, end in spans]
+            evidence = [context.cite(one.file.page, start, end) for start, end in spans]
             parts.append(_rendered(one, evidence))
             context.boundary.show("\n".join((one.text.name, *(item.text for item in evidence))), private=True)
             cited += evidence
@@ -100,7 +101,7 @@ class ParseFile:
             parts.append(f"Not shown, more than {self._config.max_texts} files in one call: {_listed(left_out)}")
         if asked[most:]:
             parts.append(f"Left out, more than {most} names in one call: {_listed(asked[most:])}")
-        pages = [one.text.page for one in shown]
+        pages = [one.file.page for one in shown]
         return ToolResult(
             text="\n=======\n".join(parts),
             urls=tuple(page.url for page in pages),
@@ -140,16 +141,16 @@ class ParseFile:
 
     def _spans(self, one: _Shown, question: str) -> list[Span]:
         """What is shown of a text: all of it, the pages asked for, or its overview and what is nearest."""
-        text, size = one.text.page.text, min(self._config.window_chars, one.room)
-        spans = _cut(one.text, size)
+        text, size = one.file.page.text, max(_LEAST_PIECE, min(self._config.window_chars, one.room))
+        spans = _cut(one.file, size)
         pages = _PAGES.fullmatch(one.wanted)
-        if pages and one.text.form == "pages":
-            first, last = int(pages[1]), int(pages[2] or pages[1])
-            inside = [span for span in spans if first <= _page(text, span[0]) <= last]
+        if pages and one.file.form == "pages":
+            bounds = _parted(text, "\f")[max(0, int(pages[1]) - 1) : int(pages[2] or pages[1])]
+            inside = [span for span in spans if bounds and bounds[0][0] <= span[0] < bounds[-1][1]]
             return _beginning(inside, one.room)
         if len(text) <= one.room and not one.wanted:
             return spans
-        overview = [span for span in spans if span[1] <= one.text.overview]
+        overview = [span for span in spans if span[1] <= one.file.overview]
         head = _beginning(overview, one.room // 2)
         room = one.room - sum(end - start for start, end in head)
         return head + chosen(text, spans[len(overview) :], one.wanted or question, limit=room, size=size)
@@ -205,17 +206,17 @@ def _page(text: str, offset: int) -> int:
 
 
 def _rendered(one: _Shown, evidence: Sequence[Evidence]) -> str:
-    text = one.text.page.text
-    paged = one.text.form == "pages"
+    text = one.file.page.text
+    paged = one.file.form == "pages"
     facts = [f"{text.count(chr(12)) + 1:,} pages"] if paged else []
     facts.append(f"{len(text):,} characters")
-    titled = f', "{one.text.page.title}"' if one.text.page.title not in (one.text.name, "") else ""
-    head = f"{one.text.name}{titled} ({', '.join(facts)})"
-    if one.text.problem:
-        head += f"\n(note: {one.text.problem})"
+    titled = f', "{one.file.page.title}"' if one.file.page.title not in (one.file.name, "") else ""
+    head = f"{one.file.name}{titled} ({', '.join(facts)})"
+    if one.file.problem:
+        head += f"\n(note: {one.file.problem})"
     shown = sum(item.end - item.start for item in evidence)
     if shown < len(text.strip()) * 0.98:
-        base = one.text.name.partition("#")[0]
+        base = one.file.name.partition("#")[0]
         more = f"{base}#page 2 or {base}#words" if paged else f"{base}#words"
         near = f"nearest to {one.wanted!r}" if one.wanted else "nearest to the question"
         head += f"\n({shown:,} of {len(text):,} characters are shown, {near}; ask for {more} to see others)"

@@ -64,7 +64,9 @@ class McpServer:
                 {"parts": said, "failure": kinds.get(error.code, "tool"), "at": self._clock()}
             )
         except ProviderFault as fault:
-            await self._after(fault, session)
+            self._unanswered = self._unanswered + 1 if fault.kind == "timeout" else 0
+            if self._unanswered >= _PATIENCE:
+                await self._give_up(session)
             raise
         self._unanswered = 0
         return reply_of(result, self._clock())
@@ -109,14 +111,11 @@ class McpServer:
         now = {offer.name: content_hash(offer) for offer in allowed}
         self._changed = frozenset(offer.name for offer in self._offers if now.get(offer.name) != content_hash(offer))
 
-    async def _after(self, fault: ProviderFault, session: McpSession) -> None:
-        """Give up a session that is lost. Others may be waiting on it, and one slow call is no reason."""
-        self._unanswered = self._unanswered + 1 if fault.kind == "timeout" else 0
-        if session.over or self._unanswered >= _PATIENCE:
-            async with self._connecting:
-                if self._session is session:
-                    self._unanswered = 0
-                    await self._drop()
+    async def _give_up(self, session: McpSession) -> None:
+        async with self._connecting:
+            self._unanswered = 0
+            if self._session is session:
+                await self._drop()
 
     async def _drop(self) -> None:
         session, self._session = self._session, None

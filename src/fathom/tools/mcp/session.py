@@ -65,9 +65,10 @@ class McpSession:
         """Connect and shake hands. Raises `ProviderFault`, and `ConfigError` where the extra is not installed."""
         if find_spec("mcp") is None:
             raise ConfigError("MCP servers need the extra `mcp`", hint='pip install "fathom-research[mcp]"')
-        for name in ("mcp", "client"):
+        for logger in map(logging.getLogger, ("mcp", "client")):
             # What the client logs of a server's faults comes back as ours; without a handler Python would print it.
-            logging.getLogger(name).addHandler(logging.NullHandler())
+            if not logger.handlers:
+                logger.addHandler(logging.NullHandler())
         session = cls(config, connection)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         watch = CallWatch()

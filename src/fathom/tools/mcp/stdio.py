@@ -140,9 +140,12 @@ class StdioConnection:
             sink.close()
 
     async def _watch_errors(self, process: asyncio.subprocess.Process) -> None:
-        """Read what the program writes to standard error, so that it never waits for that, and keep the end of it."""
+        """Read what the program writes to standard error, so that it does not wait for that, and keep the end of it.
+        One that writes without end waits in the end."""
         assert process.stderr is not None
-        while block := await process.stderr.read(2**16):
+        left = _UNASKED * self._config.max_bytes
+        while left > 0 and (block := await process.stderr.read(2**16)):
+            left -= len(block)
             self._errors = (self._errors + block)[-_ERROR_CHARS:]
 
     def _end(self, kind: ProviderFault.Kind, reason: str) -> None:

@@ -21,9 +21,9 @@ from fathom.core.clock import utc_now
 from fathom.core.errors import AccessDeniedError, ConfigError, PageNotFoundError, ProviderFault
 from fathom.core.evidence import Page
 from fathom.core.model import content_hash
-from fathom.corpus.ingest.attached.reader import Attached, AttachedOptions, read_attached
+from fathom.corpus.ingest.attached.reader import Attached, AttachedOptions, read_attached, shown_name
 from fathom.corpus.ingest.isolate import Parsers
-from fathom.corpus.ingest.source import file_address, mend
+from fathom.corpus.ingest.source import file_address
 from fathom.world.files.jail import files_beneath, open_beneath
 from fathom.world.files.protocol import FileReading, FileText
 
@@ -174,12 +174,12 @@ def _found(path: Path) -> list[tuple[str, _Given]]:
     try:
         real = path.expanduser().resolve(strict=True)
         if real.is_dir():
-            return [("/".join(map(mend, parts)), _Given(real, parts)) for parts in files_beneath(real)]
+            return [(shown_name("/".join(parts)), _Given(real, parts)) for parts in files_beneath(real)]
     except OSError as error:
         raise ConfigError(f"the file {path} cannot be given to a run: {error.strerror or error}") from None
     if not real.is_file():
         raise ConfigError(f"the file {path} cannot be given to a run: neither a file nor a folder")
-    return [(mend(path.name), _Given(real.parent, (real.name,)))]
+    return [(shown_name(path.name), _Given(real.parent, (real.name,)))]
 
 
 def _unique(name: str, known: dict[str, _Given]) -> str:

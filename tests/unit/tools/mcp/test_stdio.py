@@ -53,6 +53,15 @@ def alive(pid: int) -> bool:
         return False
 
 
+async def gone(pid: int) -> bool:
+    """Whether the process is gone, or is so in a moment: a signal that was sent is not yet a death."""
+    for _ in range(200):
+        if not alive(pid):
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
 async def test_a_real_server_is_listed_and_called(start: Open) -> None:
     server = start("sdk", timeout_s=60, connect_timeout_s=60)
     offers = {offer.name: offer for offer in await server.offers()}
@@ -185,7 +194,7 @@ async def test_the_program_and_all_of_its_group_are_ended_for_sure(start: Open) 
     pids = await say(server)
     assert alive(pids["me"]) and alive(pids["child"])
     await server.close()
-    assert not alive(pids["me"]) and not alive(pids["child"])
+    assert await gone(pids["me"]) and await gone(pids["child"])
     with pytest.raises(ProviderFault, match="closed"):
         await server.call("echo", {"text": "x"})
 
@@ -197,11 +206,7 @@ async def test_nothing_is_left_when_closing_is_cut_short(start: Open) -> None:
     await asyncio.sleep(0.1)
     closing.cancel()
     await asyncio.wait([closing])
-    for _ in range(100):
-        if not alive(pids["me"]) and not alive(pids["child"]):
-            break
-        await asyncio.sleep(0.1)
-    assert not alive(pids["me"]) and not alive(pids["child"])
+    assert await gone(pids["me"]) and await gone(pids["child"])
 
 
 def test_a_server_is_a_program_or_an_address() -> None:

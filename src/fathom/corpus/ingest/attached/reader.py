@@ -121,9 +121,9 @@ class _Reading:
             data, failure = stream.head(self._options.file_bytes)
             if failure is not None:
                 raise failure
-            path = self._folder / f"unpacked-{self._room.members}"
-            path.write_bytes(data)
-            return path, kind
+            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+                file.write(data)
+            return Path(file.name), kind
 
     def _one(self, source: Source, kind: Kind) -> Attached:
         reader = _DOCUMENTS.get(kind)
@@ -136,8 +136,6 @@ class _Reading:
             return self._recognised(source, None)
         if kind == "media":
             raise source.error("unsupported", "audio and video are not supported here")
-        if kind == "archive":
-            raise source.error("unsupported", "an archive inside another that is not opened")
         raise source.error("unsupported", "no format that can be read")
 
     def _document(self, source: Source, reader: Callable[[Source, Stream], Iterator[Document]]) -> Attached:
@@ -235,7 +233,7 @@ class _Reading:
             room.bytes -= sum(Path(row["path"]).stat().st_size for row in outcome.parts if "path" in row)
             room.depth -= 1
             for row in outcome.parts:
-                inner = "/".join(filter(None, (part, _shown(row["name"]))))
+                inner = "/".join(filter(None, (part, shown_name(row["name"]))))
                 if "path" in row:
                     yield from self.read(Path(row["path"]), name, inner)
                 else:
@@ -248,8 +246,8 @@ class _Reading:
             yield Attached(part=part, title=title, text="", problem="there is no file in the archive", failure="empty")
 
 
-def _shown(name: str) -> str:
-    """A name out of an archive as one line without control characters."""
+def shown_name(name: str) -> str:
+    """A name as one line without characters that are not seen."""
     return "".join(char if char.isprintable() else "\ufffd" for char in mend(name))
 
 

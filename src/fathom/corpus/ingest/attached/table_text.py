@@ -46,7 +46,7 @@ def delimited(path: str, name: str, limit: int, file_bytes: int) -> Iterator[dic
             table.add(row)
     except csv.Error as error:
         problem = f"line {reader.line_num}: {error}; the rows before it were kept"
-    yield _written(name, [table])
+    yield _written(name, [table], limit)
     if problem:
         raise InputError("", "corrupt", problem)
     if len(data) > file_bytes:
@@ -69,7 +69,7 @@ def workbook(
     except damages("xlsx") as error:
         problem = f"not a whole xlsx file ({type(error).__name__}: {error})"[:300]
     if any(table.count for table in tables):
-        yield _written(name, [table for table in tables if table.count])
+        yield _written(name, [table for table in tables if table.count], limit)
     if problem:
         raise InputError("", "corrupt", problem)
 
@@ -173,20 +173,30 @@ def _joint(seen: set[str]) -> str:
     return next(iter(seen)) if len(seen) == 1 else "text"
 
 
-def _written(name: str, tables: list[_Table]) -> dict[str, Any]:
+def _written(name: str, tables: list[_Table], limit: int) -> dict[str, Any]:
     """The part of a file: overviews of all its tables, then their rows; short ones each with its rows at once.
     `overview` is how many characters of the text the overviews take, `left_out` says what is not in it."""
-    bodies = [list(_blocks(table)) for table in tables]
-    short = sum(len(block) for blocks in bodies for block in blocks) <= SHORT_CHARS
+    bodies: list[list[str]] = []
+    left_out: list[str] = []
+    for table in tables:
+        blocks, rows = [], 0
+        for block, count in _blocks(table):
+            limit -= len(block) + 2
+            if limit < 0:
+                break
+            blocks.append(block)
+            rows += count
+        bodies.append(blocks)
+        left_out += _left_out(table, rows)
+    short = sum(len(block) for blocks in bodies for block in blocks) <= SHORT_CHARS and not left_out
     overviews = [_overview(name, table, short=short) for table in tables]
-    left_out = "; ".join(filter(None, map(_left_out, tables)))
     if short:
         each = zip(overviews, bodies, strict=True)
         text = "\n\n".join(part for head, rows in each for part in ("\n".join([head, *rows[:1]]), *rows[1:]))
-        return {"text": text, "overview": 0, "left_out": left_out}
+        return {"text": text, "overview": 0, "left_out": ""}
     head = "\n\n".join(overviews)
     text = "\n\n".join([head, *(block for blocks in bodies for block in blocks)])
-    return {"text": text, "overview": len(head), "left_out": left_out}
+    return {"text": text, "overview": len(head), "left_out": "; ".join(left_out)}
 
 
 def _overview(name: str, table: _Table, *, short: bool) -> str:
@@ -206,38 +216,37 @@ def _sample(row: list[str]) -> str:
     return " | ".join(cell if len(cell) <= _SAMPLE_CELL_CHARS else f"{cell[:_SAMPLE_CELL_CHARS]}..." for cell in row)
 
 
-def _left_out(table: _Table) -> str:
-    parts = []
-    kept, rows = len(table.rows) - table.headed, table.count - table.headed
+def _left_out(table: _Table, kept: int) -> Iterator[str]:
+    """What of the table is not in the text, which holds its first `kept` rows."""
+    rows = table.count - table.headed
     where = f" of sheet {table.name}" if table.name else ""
     if kept < rows:
-        parts.append(f"rows {kept + 1:,} to {rows:,}{where} are counted but not in the text")
+        yield f"rows {kept + 1:,} to {rows:,}{where} are counted but not in the text"
     if table.cut_columns:
-        parts.append(f"{table.cut_columns:,} columns{where} beyond the first {_MAX_COLUMNS:,} are left out")
-    return "; ".join(parts)
+        yield f"{table.cut_columns:,} columns{where} beyond the first {_MAX_COLUMNS:,} are left out"
 
 
-def _blocks(table: _Table) -> Iterator[str]:
-    """The rows in blocks of about `BLOCK_CHARS`, each with the header."""
+def _blocks(table: _Table) -> Iterator[tuple[str, int]]:
+    """The rows in blocks of about `BLOCK_CHARS`, each with the header and the number of its rows."""
     names = [name for name, _ in table.columns()]
     rows = table.rows[table.headed :]
     header = _markdown(names) + "\n|" + "---|" * len(names)
     if len(header) > _WIDE_HEADER_CHARS or any(sum(map(len, row)) > _WIDE_ROW_CHARS for row in rows):
         for number, row in enumerate(rows, 1):
             cells = (f"{column}: {cell}" for column, cell in zip(names, row, strict=False) if cell)
-            yield "\n".join([_label(table, number, 1), *cells])
+            yield "\n".join([_label(table, number, 1), *cells]), 1
         return
     lines: list[str] = []
     first, size = 1, len(header)
     for number, row in enumerate(rows, 1):
         line = _markdown(row + [""] * (len(names) - len(row)))
         if lines and size + len(line) > BLOCK_CHARS:
-            yield "\n".join([_label(table, first, len(lines)), header, *lines])
+            yield "\n".join([_label(table, first, len(lines)), header, *lines]), len(lines)
             lines, first, size = [], number, len(header)
         lines.append(line)
         size += len(line) + 1
     if lines:
-        yield "\n".join([_label(table, first, len(lines)), header, *lines])
+        yield "\n".join([_label(table, first, len(lines)), header, *lines]), len(lines)
 
 
 def _label(table: _Table, first: int, count: int) -> str:
