@@ -13,7 +13,13 @@ from typing import Any
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import ContextOverflowError, PageNotFoundError, ToolError, WorldUnavailableFault
+from fathom.core.errors import (
+    AccessDeniedError,
+    ContextOverflowError,
+    PageNotFoundError,
+    ToolError,
+    WorldUnavailableFault,
+)
 from fathom.core.evidence import Evidence, Page
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.lenient_json import decode
@@ -92,14 +98,13 @@ class Visit:
                 text, cited = await self._read(page, goal, context)
                 parts.append(text)
                 shown += cited
-            elif isinstance(page, PageNotFoundError | WorldUnavailableFault):
+            elif isinstance(page, PageNotFoundError | AccessDeniedError | WorldUnavailableFault):
                 failures.append(page)
                 parts.append(_failure_text(url, page))
             else:
                 raise page
         if len(failures) == len(urls):
-            gone = all(isinstance(failure, PageNotFoundError) for failure in failures)
-            raise ToolError("not_found" if gone else "upstream", "\n".join(parts))
+            raise ToolError(_failure_kind(failures), "\n".join(parts))
         if len(asked) > len(urls):
             parts.append(f"Left out, more than {len(urls)} pages in one call: {'; '.join(asked[len(urls) :])}")
         read = [page for page in opened if isinstance(page, Page)]
@@ -131,9 +136,18 @@ class Visit:
         return f"{head}{share}\nEvidence in page:\n{evidence}{told}", cited
 
 
+def _failure_kind(failures: list[BaseException]) -> ToolError.Kind:
+    if any(isinstance(failure, WorldUnavailableFault) for failure in failures):
+        return "upstream"
+    return "denied" if all(isinstance(failure, AccessDeniedError) for failure in failures) else "not_found"
+
+
 def _failure_text(url: str, failure: BaseException) -> str:
+    """What the model is told: of where an address led to, or what stands there, no word."""
     if isinstance(failure, PageNotFoundError):
         return f"There is no page {url}."
+    if isinstance(failure, AccessDeniedError):
+        return f"The address {url} may not be opened here."
     return f"The page {url} could not be opened just now. That says nothing about what is on it."
 
 
