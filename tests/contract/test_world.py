@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from tests.live import live as live_world
 from tests.web_server import small_web
 from tests.worlds import small_world
 
@@ -17,7 +18,7 @@ from fathom.world.faults import FaultyWorld
 from fathom.world.gated import GatedWorld, world_sources
 from fathom.world.journaled import JournaledWorld
 from fathom.world.limited import LimitedWorld
-from fathom.world.live import LiveConfig, LiveWorld
+from fathom.world.live import LiveWorld
 from fathom.world.protocol import World
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 
@@ -54,7 +55,7 @@ async def limited(folder: Path, stack: AsyncExitStack) -> World:
 
 async def live(folder: Path, stack: AsyncExitStack) -> World:
     server = await stack.enter_async_context(small_web())
-    return LiveWorld(LiveConfig(searxng_url=server.base, allow_private=True))
+    return live_world(server)
 
 
 async def gated(folder: Path, stack: AsyncExitStack) -> World:

@@ -19,8 +19,8 @@ from tests.zim_writer import PACKINGS, Item, zim
 from fathom.core.errors import InputError
 from fathom.corpus.document import Document
 from fathom.corpus.ingest import html_text, wikitext
-from fathom.corpus.ingest.html import decode_html, follow
-from fathom.corpus.ingest.plain import decode
+from fathom.corpus.ingest.encoding import decode, decode_html
+from fathom.corpus.ingest.html import follow
 from fathom.corpus.ingest.reader import read_documents
 
 FUZZED = 15  # of each sample; `python -m tests.mutations 1300` runs 22,100 in all

@@ -44,6 +44,7 @@ from fathom.synth.questions import QuestionConfig
 from fathom.synth.trajectories.oracle import OracleChat
 from fathom.world.gated import GatedConfig, GatedWorld, web_sources
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
+from fathom.world.reader.protocol import PageReader
 from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
 from fathom.world.search.registry import engine
 
@@ -146,10 +147,11 @@ def _world(gateway: Gateway, web: Web, *, only_backups: bool) -> tuple[GatedWorl
     engines = [engine(f"searxng:https://{FIRST}", web), engine(f"serper:https://{SECOND}/search", web, keys)]
     live = LiveReader(web, LiveReaderConfig(robots=False), clock=lambda: "2026-01-01T00:00:00Z")
     service_reader = ServiceReader(
-        web, ServiceReaderConfig(url=f"https://{READER}/"), clock=lambda: "2026-01-01T00:00:00Z"
+        web, ServiceReaderConfig(base_url=f"https://{READER}"), clock=lambda: "2026-01-01T00:00:00Z"
     )
     first = 1 if only_backups else 0
-    sources = web_sources(engines[first:], [live, service_reader][first:], config)
+    readers: list[PageReader] = [live, service_reader]
+    sources = web_sources(engines[first:], readers[first:], config)
     return GatedWorld("web", gateway, sources, config), live
 
 

@@ -26,12 +26,12 @@ def open_world(spec: str, environment: Environment, progress: Progress = quiet) 
     Raises `ConfigError` where there is none of that name.
     """
     if spec.startswith(LIVE):
-        from fathom.world.live import LiveConfig, LiveWorld
+        from fathom.recipes.live import LiveConfig, live_world
 
         url = spec.removeprefix(LIVE)
         if not re.match(r"https?://[^/\s]", url):
             raise ConfigError(f"{spec!r} names no search server", hint="as in live:http://localhost:8080")
-        return LiveWorld(LiveConfig(searxng_url=url))
+        return live_world(LiveConfig(searxng_url=url))
     return SimulatedWorld(ensure_corpus(spec, environment.home, progress))
 
 

@@ -92,7 +92,7 @@ class ParseFile:
             spans = await asyncio.to_thread(self._spans, one, question)
             evidence = [context.cite(one.file.page, start, end) for start, end in spans]
             parts.append(_rendered(one, evidence))
-            context.boundary.show("\n".join((one.text.name, *(item.text for item in evidence))), private=True)
+            context.boundary.show("\n".join((one.file.name, *(item.text for item in evidence))), private=True)
             cited += evidence
         parts += [message for _, message in failures]
         if not shown:

@@ -14,7 +14,13 @@ from typing import Any
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import ContextOverflowError, PageNotFoundError, ToolError, WorldUnavailableFault
+from fathom.core.errors import (
+    AccessDeniedError,
+    ContextOverflowError,
+    PageNotFoundError,
+    ToolError,
+    WorldUnavailableFault,
+)
 from fathom.core.evidence import Evidence, Page
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.lenient_json import decode
@@ -100,7 +106,7 @@ class Visit:
                 text, cited = await self._read(page, goal, context)
                 parts.append(text)
                 shown += cited
-            elif isinstance(page, PageNotFoundError | WorldUnavailableFault):
+            elif isinstance(page, PageNotFoundError | AccessDeniedError | WorldUnavailableFault):
                 failures.append(page)
                 parts.append(_failure_text(url, page))
             else:
@@ -142,15 +148,18 @@ class Visit:
 
 def _kind(failures: Sequence[BaseException]) -> ToolError.Kind:
     """What is said of a call that opened no page: that they do not exist only where that is known of all."""
-    if all(isinstance(failure, PageNotFoundError) for failure in failures):
-        return "not_found"
     faults = [failure for failure in failures if isinstance(failure, WorldUnavailableFault)]
-    return "saturated" if faults and all(fault.kind == "saturated" for fault in faults) else "upstream"
+    if faults:
+        return "saturated" if all(fault.kind == "saturated" for fault in faults) else "upstream"
+    return "denied" if all(isinstance(failure, AccessDeniedError) for failure in failures) else "not_found"
 
 
 def _failure_text(url: str, failure: BaseException) -> str:
+    """What the model is told: of where an address led to, or what stands there, no word."""
     if isinstance(failure, PageNotFoundError):
         return f"There is no page {url}."
+    if isinstance(failure, AccessDeniedError):
+        return f"The address {url} may not be opened here."
     return f"The page {url} could not be opened just now. That says nothing about what is on it."
 
 

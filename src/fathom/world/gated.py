@@ -104,7 +104,9 @@ class GatedWorld:
         if not query.strip():
             return ()
         answer = await self._gateway.ask(self._search, parse_query(query, k=k + _SPARE if self._tidy else k))
-        hits = tidy(_got(answer), k) if self._tidy else _got(answer)
+        hits = _got(answer)
+        if self._tidy:
+            hits = tidy(hits, k)
         if answer.degraded == "unconfirmed":
             raise WorldUnavailableFault("search: nothing found, and no second engine to confirm it", kind="saturated")
         return tuple(hit.model_copy(update={"note": answer.degraded}) for hit in hits) if answer.degraded else hits

@@ -4,15 +4,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fathom.core.budget import Meter
-from fathom.core.errors import PageNotFoundError, WorldUnavailableFault
+from fathom.core.errors import AccessDeniedError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.events import Journal
 from fathom.core.evidence import Page
-from fathom.world.protocol import RAISED, Hit, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, World, WorldLink, raised_name
 
 
 class JournaledWorld:
-    """Wraps any `World`. That a page does not exist, or that the world could not answer, is recorded like any answer:
-    the model has been told, so a resumed run must tell it the same. Pages opened go into `pages`, by text hash."""
+    """Wraps any `World`. That a page does not exist or may not be opened, or that the world could not answer, is
+    recorded like any answer: the model has been told, so a resumed run must tell it the same. Pages opened go into
+    `pages`, by text hash."""
 
     def __init__(self, world: World, journal: Journal, meter: Meter, pages: dict[str, Page] | None = None) -> None:
         self._world, self._journal, self._meter = world, journal, meter
@@ -50,10 +51,8 @@ class JournaledWorld:
         async def outcome() -> Any:
             try:
                 return {"ok": await effect()}
-            except PageNotFoundError as error:
-                return {"raised": "not_found", "message": str(error)}
-            except WorldUnavailableFault as fault:
-                return {"raised": "unavailable", "message": str(fault)}
+            except (PageNotFoundError, AccessDeniedError, WorldUnavailableFault) as error:
+                return {"raised": raised_name(error), "message": str(error)}
 
         result = await self._journal.step("world", {"world": self.name, **request}, outcome)
         self._meter.add(seconds=result.seconds)

@@ -2,12 +2,13 @@
 
 from typing import Protocol
 
-from fathom.core.errors import PageNotFoundError, WorldUnavailableFault
+from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.evidence import Degraded, Page
 from fathom.core.model import Frozen
 
-RAISED: dict[str, type[PageNotFoundError] | type[WorldUnavailableFault]] = {
+RAISED: dict[str, type[FathomError]] = {
     "not_found": PageNotFoundError,
+    "denied": AccessDeniedError,
     "unavailable": WorldUnavailableFault,
 }
 """What a world raises, by the name it goes by in records."""
@@ -24,6 +25,11 @@ class Work(Frozen):
     doi: str = ""
     arxiv_id: str = ""
     pdf_url: str = ""
+
+
+def raised_name(error: FathomError) -> str:
+    """The name in `RAISED` of what a world raised."""
+    return next(name for name, kind in RAISED.items() if isinstance(error, kind))
 
 
 class Hit(Frozen):
@@ -53,8 +59,8 @@ class WorldLink(Frozen):
 
 
 class World(Protocol):
-    """A searchable set of pages. Raises `PageNotFoundError` only with positive evidence, else
-    `WorldUnavailableFault`."""
+    """A searchable set of pages. Raises `PageNotFoundError` only with positive evidence, `AccessDeniedError` for an
+    address that may not be opened in this run, else `WorldUnavailableFault`."""
 
     @property
     def name(self) -> str: ...

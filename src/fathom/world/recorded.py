@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fathom.core.errors import InputError, PageNotFoundError, ReplayError
+from fathom.core.errors import InputError, ReplayError
 from fathom.core.evidence import Page
 from fathom.core.jsonl import append, read_rows
 from fathom.core.model import canonical_json
-from fathom.world.protocol import RAISED, Hit, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, World, WorldLink, raised_name
 
 A = TypeVar("A")
 
@@ -40,8 +40,7 @@ class RecordingWorld:
         try:
             answer = await ask()
         except tuple(RAISED.values()) as error:
-            kind = "not_found" if isinstance(error, PageNotFoundError) else "unavailable"
-            append(self._path, [{"asked": asked, "raised": kind, "message": str(error)}])
+            append(self._path, [{"asked": asked, "raised": raised_name(error), "message": str(error)}])
             raise
         rows: Any = answer
         said = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.live import live
 from tests.web_server import small_web
 from tests.worlds import small_world
 
@@ -30,7 +31,6 @@ from fathom.tools.toolset import Toolset
 from fathom.tools.visit import Visit
 from fathom.world.faults import FaultyWorld
 from fathom.world.journaled import JournaledWorld
-from fathom.world.live import LiveConfig, LiveWorld
 from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
@@ -121,7 +121,7 @@ async def test_one_candidate_alone_is_taken_without_asking(world: SimulatedWorld
 
 async def test_the_web_is_researched_like_a_corpus() -> None:
     async with small_web() as server:
-        world = LiveWorld(LiveConfig(searxng_url=server.base, allow_private=True))
+        world = live(server)
         trajectory = await Trial(world, [PLAN, pick("Carla Rossi"), pick("Ostra")]).run()
         await world.close()
     assert trajectory.answer == TOLD

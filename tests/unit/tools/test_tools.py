@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from tests.worlds import PAGES, small_world
 
-from fathom.core.errors import ToolError
+from fathom.core.errors import AccessDeniedError, ToolError
+from fathom.core.evidence import Page
 from fathom.core.message import ToolCall
 from fathom.core.task import Task
 from fathom.llm.scripted import ScriptedChat
@@ -58,6 +59,28 @@ async def test_a_visit_that_opens_nothing_is_an_error_of_its_true_kind(context: 
     with pytest.raises(ToolError) as down:
         await run(context, "visit", url=["wiki/Ostra"], goal="x")
     assert (gone.value.kind, down.value.kind) == ("not_found", "upstream")
+
+
+async def test_an_address_that_may_not_be_opened_is_named_as_it_was_given_and_no_more(context: ToolContext) -> None:
+    pages = context.world
+
+    class Guarded:
+        async def open(self, url: str) -> Page:
+            if url.startswith("http"):
+                raise AccessDeniedError("this address may not be opened: it leads to 10.1.2.3")
+            return await pages.open(url)
+
+    context.world = Guarded()
+    with pytest.raises(ToolError) as denied:
+        await run(context, "visit", url=["http://a.example/"], goal="x")
+    assert (
+        denied.value.kind == "denied" and str(denied.value) == "The address http://a.example/ may not be opened here."
+    )
+    with pytest.raises(ToolError) as mixed:
+        await run(context, "visit", url=["http://a.example/", "wiki/Nowhere"], goal="x")
+    assert mixed.value.kind == "not_found"
+    beside = await run(context, "visit", url=["http://a.example/", "wiki/Ostra"], goal="lighthouse")
+    assert "may not be opened here" in beside.text and beside.evidence
 
 
 async def test_a_reader_chooses_spans_by_id_and_cannot_add_any(context: ToolContext) -> None:

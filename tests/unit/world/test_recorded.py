@@ -3,8 +3,19 @@ from pathlib import Path
 import pytest
 from tests.worlds import small_world
 
-from fathom.core.errors import InputError, ReplayError, WorldUnavailableFault
+from fathom.core.budget import Meter
+from fathom.core.errors import (
+    AccessDeniedError,
+    FathomError,
+    InputError,
+    PageNotFoundError,
+    ReplayError,
+    WorldUnavailableFault,
+)
+from fathom.core.events import MemoryJournal
+from fathom.core.evidence import Page
 from fathom.world.faults import FaultyWorld
+from fathom.world.journaled import JournaledWorld
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 
 
@@ -27,6 +38,25 @@ async def test_a_fault_is_replayed_as_the_fault_it_was_and_then_its_success(tmp_
         await replayed.open("wiki/Ostra")
     assert (await replayed.open("wiki/Ostra")).title == "Ostra"
     assert (await replayed.open("wiki/Ostra")).title == "Ostra"
+
+
+@pytest.mark.parametrize(
+    "error", [PageNotFoundError("gone"), AccessDeniedError("may not"), WorldUnavailableFault("down")]
+)
+async def test_what_a_world_raised_is_what_the_record_raises(tmp_path: Path, error: FathomError) -> None:
+    class Raising:
+        name = "raising"
+
+        async def open(self, url: str) -> Page:
+            raise error
+
+    path = tmp_path / "r.jsonl"
+    journal = MemoryJournal()
+    for world in (RecordingWorld(Raising(), path), JournaledWorld(Raising(), journal, Meter())):
+        with pytest.raises(type(error)):
+            await world.open("u")
+    with pytest.raises(type(error), match=str(error)):
+        await RecordedWorld(path).open("u")
 
 
 def test_a_file_that_is_no_recording_is_named(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """The parser process: takes one job at a time from its parent, under limits of CPU and memory, and answers in frames.
 
-A frame is a length (4 bytes, big end first) and that much JSON. A job names a function of this package, which yields
-parts as it goes, so that the parent keeps what was parsed before the process was killed. What the function raises other
-than `InputError` ends the process, since a parser that failed in an unforeseen way is not to be trusted with more.
+A frame is a length (4 bytes, big end first) and that much JSON. A job names a function of this package, or of another
+by its full name, which yields parts as it goes, so that the parent keeps what was parsed before the process was killed.
+What the function raises other than `InputError` ends the process, since a parser that failed in an unforeseen way is
+not to be trusted with more.
 """
 
 import importlib
@@ -45,7 +46,8 @@ def serve(memory_bytes: int) -> None:
 
 def _work(job: dict[str, Any], replies: BinaryIO) -> None:
     module, _, function = job["function"].partition(":")
-    for part in getattr(importlib.import_module(PACKAGE + module), function)(**job["arguments"]):
+    path = module if module.startswith("fathom.") else PACKAGE + module
+    for part in getattr(importlib.import_module(path), function)(**job["arguments"]):
         write_frame(replies, {"part": part})
     write_frame(replies, {"end": True})
 

@@ -6,23 +6,17 @@ go: links are between pages.
 """
 
 import posixpath
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
 
 from fathom.corpus.document import Document, Link
+from fathom.corpus.ingest.encoding import decode_html, mend
 from fathom.corpus.ingest.isolate import Job
 from fathom.corpus.ingest.licences import spdx
-from fathom.corpus.ingest.plain import decode
-from fathom.corpus.ingest.source import Source, file_address, mend
+from fathom.corpus.ingest.source import Source, file_address
 from fathom.corpus.ingest.unpack import Stream
 
-_DECLARED = re.compile(
-    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_-]+)|<\?xml[^>]{0,100}?encoding\s*=\s*["']([a-z0-9_-]+)""",
-    re.IGNORECASE,
-)
-_DECLARED_WITHIN = 4096  # browsers look at the first 1024 bytes; scripts are put before it all the same
 _INDEX = "index.html"
 
 
@@ -55,13 +49,6 @@ def read_html(source: Source, stream: Stream) -> Iterator[Document]:
 def html_job(html: str, depth: int) -> Job:
     """The job that makes text and links of a page; for `depth` see `ReadOptions.html_depth`."""
     return Job("html_text:extract", {"html": html, "depth": depth})
-
-
-def decode_html(data: bytes) -> str:
-    """The text of an HTML file, by its own word where it gives one."""
-    found = _DECLARED.search(data[:_DECLARED_WITHIN])
-    declared = (found.group(1) or found.group(2)).decode("ascii") if found else ""
-    return decode(data, declared)
 
 
 def resolve(source: Source, href: str) -> str:

@@ -28,7 +28,7 @@ _FLAT = frozenset(
 )
 _CONTENT = ("#mw-content-text .mw-parser-output", "#mw-content-text", "main", "[role=main]", "article")
 _NOISE = (
-    ".mw-editsection, .navbox, .noprint, #toc, .toc, sup.reference, ol.references, .reflist, .mw-jump-link, "
+    ".mw-editsection, .navbox, .noprint, #toc, sup.reference, ol.references, .reflist, .mw-jump-link, "
     ".mw-references-wrap, .metadata, .catlinks, .printfooter, [hidden], [aria-hidden=true], [role=navigation], "
     "[role=banner], [role=contentinfo], [role=search]"
 )

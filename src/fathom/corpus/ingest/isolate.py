@@ -33,12 +33,14 @@ _WALL_FACTOR, _WALL_EXTRA_S = 5, 60  # a busy machine gives a process a fraction
 
 @dataclass(frozen=True)
 class Job:
-    """A call of `function` ("module:name" inside this package) with JSON arguments; it yields JSON parts. `cpu_s` is
-    its own limit of CPU seconds, where that is below the options'."""
+    """A call of `function` ("module:name", the module inside this package or by its full name) with JSON arguments; it
+    yields JSON parts. `cpu_s` is its own limit of CPU seconds, where that is below the options'; `wall_s` that of
+    seconds on the clock, else many times as many."""
 
     function: str
     arguments: dict[str, Any]
     cpu_s: int | None = None
+    wall_s: float | None = None
 
 
 @dataclass
@@ -139,7 +141,7 @@ class _Child:
         self.served += 1
         outcome = Outcome()
         cpu_s = min(self._cpu_s, job.cpu_s or self._cpu_s)
-        deadline = time.monotonic() + _WALL_FACTOR * cpu_s + _WALL_EXTRA_S
+        deadline = time.monotonic() + (job.wall_s or _WALL_FACTOR * cpu_s + _WALL_EXTRA_S)
         try:
             self._send({"function": job.function, "arguments": job.arguments, "cpu_s": cpu_s})
             while True:
@@ -199,6 +201,8 @@ class _Child:
         code = self._process.returncode
         self.kill()
         self.exhausted = not self.timed_out and code != -signal.SIGXCPU
+        if self.timed_out:
+            return "oversized", "parsing took too long and was stopped", None
         if not self.exhausted:
             return "oversized", f"parsing took more than {cpu_s} s of CPU and was stopped", None
         name = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"

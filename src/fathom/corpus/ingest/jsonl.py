@@ -13,7 +13,8 @@ from typing import Any
 
 from fathom.core.errors import InputError
 from fathom.corpus.document import Document, Link
-from fathom.corpus.ingest.source import Source, mend
+from fathom.corpus.ingest.encoding import mend
+from fathom.corpus.ingest.source import Source
 from fathom.corpus.ingest.unpack import Stream
 
 _TITLE_CHARS = 80

@@ -14,10 +14,11 @@ from xml.parsers import expat
 
 from fathom.core.errors import InputError
 from fathom.corpus.document import Document, Link
+from fathom.corpus.ingest.encoding import mend
 from fathom.corpus.ingest.isolate import Job, Outcome
 from fathom.corpus.ingest.languages import two_letters
 from fathom.corpus.ingest.licences import of_host
-from fathom.corpus.ingest.source import WIKI_SAFE, Source, file_address, mend
+from fathom.corpus.ingest.source import WIKI_SAFE, Source, file_address
 from fathom.corpus.ingest.unpack import Stream
 
 _BLOCK = 2**16

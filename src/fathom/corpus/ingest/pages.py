@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from fathom.corpus.document import Document, Link
+from fathom.corpus.ingest.encoding import mend
 from fathom.corpus.ingest.isolate import Job, Outcome
-from fathom.corpus.ingest.source import Source, mend
+from fathom.corpus.ingest.source import Source
 from fathom.corpus.ingest.unpack import Stream
 
 _ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")

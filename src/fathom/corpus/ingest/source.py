@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fathom.core.errors import InputError
+from fathom.corpus.ingest.encoding import mend
 from fathom.corpus.ingest.isolate import Parsers
 from fathom.corpus.ingest.options import ReadOptions
 
@@ -17,7 +18,6 @@ OnProblem = Callable[[InputError], None]
 
 WIKI_SAFE = "!$'()*,-./:;@_~"  # what MediaWiki leaves bare in the addresses of its pages
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0%#?<>\"\\^`{|}\u2028\u2029\ufffe\uffff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Source:
@@ -89,8 +89,3 @@ def _escape(text: str) -> str:
 def _escaped(match: re.Match[str]) -> str:
     char = match.group()
     return "_" if char == " " else "".join(f"%{byte:02X}" for byte in char.encode())
-
-
-def mend(text: str) -> str:
-    """The text with lone surrogates, which no UTF-8 file can hold, as U+FFFD; offsets stay."""
-    return _SURROGATE.sub("\ufffd", text)

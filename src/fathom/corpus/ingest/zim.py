@@ -13,12 +13,12 @@ from urllib.parse import quote, urlsplit
 
 from fathom.core.errors import InputError
 from fathom.corpus.document import Document, Link
-from fathom.corpus.ingest.html import decode_html, follow, html_job
+from fathom.corpus.ingest.encoding import decode, decode_html, mend
+from fathom.corpus.ingest.html import follow, html_job
 from fathom.corpus.ingest.isolate import Job, Outcome
 from fathom.corpus.ingest.languages import two_letters
 from fathom.corpus.ingest.licences import of_host, spdx
-from fathom.corpus.ingest.plain import decode
-from fathom.corpus.ingest.source import WIKI_SAFE, Source, file_address, mend
+from fathom.corpus.ingest.source import WIKI_SAFE, Source, file_address
 from fathom.corpus.ingest.unpack import Stream
 from fathom.corpus.ingest.zim_archive import Archive, Entry
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.corpus.ingest.test_reader import read
 
-from fathom.corpus.ingest.plain import decode
+from fathom.corpus.ingest.encoding import decode
 
 CHINESE = "北京是中华人民共和国的首都，也是全国的政治中心。"
 GERMAN = "Die Straße führt über die Brücke nach Köln."

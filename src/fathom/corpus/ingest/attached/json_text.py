@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.core.errors import InputError
-from fathom.corpus.ingest.plain import decode
+from fathom.corpus.ingest.encoding import decode
 
 SHORT_CHARS = 4000
 _LEAF_CHARS = 100  # a value that fits into a line of this is not broken up

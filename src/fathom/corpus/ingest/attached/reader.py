@@ -18,12 +18,13 @@ from fathom.core.model import Frozen
 from fathom.corpus.document import Document
 from fathom.corpus.ingest.attached.kinds import Kind, kind_of
 from fathom.corpus.ingest.detect import SNIFF_BYTES
+from fathom.corpus.ingest.encoding import mend
 from fathom.corpus.ingest.html import read_html
 from fathom.corpus.ingest.isolate import Job, Outcome, Parsers
 from fathom.corpus.ingest.options import MIB, ReadOptions
 from fathom.corpus.ingest.pages import read_office, read_pdf, refuse_ole
 from fathom.corpus.ingest.plain import read_plain
-from fathom.corpus.ingest.source import Names, Source, mend
+from fathom.corpus.ingest.source import Names, Source
 from fathom.corpus.ingest.unpack import Stream
 
 Form = Literal["prose", "pages", "table", "tree"]

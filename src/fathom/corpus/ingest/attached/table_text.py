@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fathom.core.errors import InputError
+from fathom.corpus.ingest.encoding import decode
 from fathom.corpus.ingest.office_text import cell_text, check_archive, damages
-from fathom.corpus.ingest.plain import decode
 
 BLOCK_CHARS = 700  # below the size of a window of evidence (800), so that a block is cited whole
 SHORT_CHARS = 4000  # a table whose rows take no more needs no overview

@@ -1,0 +1,90 @@
+"""What sites ask of robots: read once for each site, kept a while, and heeded.
+
+Reference: RFC 9309. A robots.txt that is not there (4xx) allows all; one that cannot be had now (5xx, no connection)
+forbids all for now, which is told as a fault, since it says nothing about the page.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from fathom.core.errors import AccessDeniedError, ProviderFault, WorldUnavailableFault
+from fathom.sandbox.egress.protocol import Web, WebRequest
+from fathom.world.reader.parser import PageParser
+
+AGENT = "fathom"
+"""The name that robots.txt knows fathom by."""
+
+_MAX_BYTES = 512_000  # RFC 9309: at least 500 kibibytes have to be read
+_MAX_REDIRECTS, _TIMEOUT_S = 5, 10.0
+_KEPT_S, _FAULT_KEPT_S = 3600.0, 60.0
+_KEPT_CHARS, _KEPT_SITES = 16_000_000, 4096
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The text of a robots.txt, or why it could not be had, and until when that stands."""
+
+    text: str
+    fault: ProviderFault | None
+    until: float
+
+
+class Robots:
+    """The robots.txt files of the sites that were met, by origin."""
+
+    def __init__(self, web: Web, parser: PageParser, *, timer: Callable[[], float] = time.monotonic) -> None:
+        self._web, self._parser, self._timer = web, parser, timer
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._chars = 0
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def check(self, origin: str, url: str, timeout_s: float) -> None:
+        """Return where `url` of the site `origin` (`scheme://host:port`) may be opened. Raises `AccessDeniedError`
+        where the site asks robots not to, `WorldUnavailableFault` where it could not be asked."""
+        lock = self._asking.setdefault(origin, asyncio.Lock())
+        async with lock:
+            known = self._known.get(origin)
+            if known is None or known.until <= self._timer():
+                known = await self._ask(origin, timeout_s)
+                self._keep(origin, known)
+        if known.fault is not None:
+            raise WorldUnavailableFault(
+                f"the site's robots.txt could not be had: {known.fault}",
+                kind=known.fault.kind,
+                retry_after_s=known.fault.retry_after_s,
+            )
+        if known.text.strip() and not await self._parser.allows(known.text, url, AGENT):
+            raise AccessDeniedError("this address may not be opened: the site asks robots not to")
+
+    async def _ask(self, origin: str, timeout_s: float) -> _Known:
+        request = WebRequest(
+            f"{origin}/robots.txt",
+            max_bytes=_MAX_BYTES,
+            timeout_s=min(timeout_s, _TIMEOUT_S),
+            max_redirects=_MAX_REDIRECTS,
+        )
+        fault = None
+        text = ""
+        try:
+            reply = await self._web.fetch(request)
+        except ProviderFault as error:
+            fault = error
+        else:
+            if reply.status == 429 or reply.status >= 500:
+                fault = ProviderFault(
+                    f"status {reply.status}", kind="rate_limited" if reply.status == 429 else "server"
+                )
+            elif reply.status < 300:
+                text = reply.body.decode("utf-8", "replace")
+        return _Known(text, fault, self._timer() + (_FAULT_KEPT_S if fault else _KEPT_S))
+
+    def _keep(self, origin: str, known: _Known) -> None:
+        old = self._known.pop(origin, None)
+        self._chars += len(known.text) - (len(old.text) if old else 0)
+        self._known[origin] = known
+        while self._chars > _KEPT_CHARS or len(self._known) > _KEPT_SITES:
+            self._chars -= len(self._known.popitem(last=False)[1].text)

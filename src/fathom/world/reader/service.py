@@ -1,0 +1,111 @@
+"""`ServiceReader`: pages by a reader service, which fetches and renders them elsewhere.
+
+The interface is that of Jina Reader (`GET base/<address>`), which others speak too and which can be run by oneself.
+The service answers with status 200 whatever became of the page, and says so in a warning.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field, SecretStr
+
+from fathom.core.clock import utc_now
+from fathom.core.config import Config
+from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
+from fathom.llm.retry import retry_after_s
+from fathom.sandbox.egress.policy import target_of
+from fathom.sandbox.egress.protocol import Web, WebRequest
+from fathom.world.protocol import WorldLink
+from fathom.world.reader.live import WITH_SCHEME, page_of
+from fathom.world.reader.parser import Parsed
+from fathom.world.reader.protocol import ReadPage
+from fathom.world.reader.status import GONE, as_unavailable, kind_of
+from fathom.world.reader.visible import visible
+
+_WARNED = re.compile(r"returned error (\d{3})")
+_MAX_LINKS = 2000
+
+
+class ServiceReaderConfig(Config):
+    """Settings of a reader service."""
+
+    base_url: str = Field(default="https://r.jina.ai", description="what the address of a page is appended to")
+    api_key: SecretStr = Field(default=SecretStr(""), description="sent as a bearer token where there is one")
+    timeout_s: float = Field(default=60.0, gt=0, description="seconds for one page")
+    max_bytes: int = Field(default=5_000_000, ge=1, description="bytes of one reply")
+    chars: int = Field(default=400_000, ge=1000, description="characters of text of one page")
+
+
+class ServiceReader:
+    """A `PageReader`. Addresses that are not of the public internet, as far as their text tells, are not given to the
+    service. `web` is closed with it."""
+
+    name = "service"
+
+    def __init__(
+        self, web: Web, config: ServiceReaderConfig = ServiceReaderConfig(), *, clock: Callable[[], str] = utc_now
+    ) -> None:
+        self._web, self._config, self._clock = web, config, clock
+
+    async def read(self, url: str) -> ReadPage:
+        if not WITH_SCHEME.match(url):
+            raise PageNotFoundError("it is not the address of a web page")
+        target = target_of(url, "public")
+        headers = {"accept": "application/json", "x-with-links-summary": "true"}
+        if key := self._config.api_key.get_secret_value():
+            headers["authorization"] = f"Bearer {key}"
+        request = WebRequest(
+            f"{self._config.base_url.rstrip('/')}/{target.url}",
+            headers=headers,
+            max_bytes=self._config.max_bytes,
+            timeout_s=self._config.timeout_s,
+        )
+        try:
+            reply = await self._web.fetch(request)
+        except ProviderFault as fault:
+            raise as_unavailable(fault) from None
+        if reply.status != 200:
+            raise WorldUnavailableFault(
+                f"the reader service answered with status {reply.status}",
+                kind=kind_of(reply.status),
+                retry_after_s=retry_after_s(reply.headers),
+            )
+        return page_of(url, _parsed(reply.body, self._config.chars), self._clock())
+
+    async def close(self) -> None:
+        await self._web.close()
+
+
+def _parsed(body: bytes, chars: int) -> Parsed:
+    """The page in a reply. Raises `PageNotFoundError` where the service says that the page's server has none, else
+    `WorldUnavailableFault` for what is not a page."""
+    try:
+        said = json.loads(body)
+        data = said["data"]
+        if said["code"] != 200 or not isinstance(data["content"], str):
+            raise ValueError("no page")
+        text, title, warning = data["content"], str(data.get("title") or ""), str(data.get("warning") or "")
+        links = tuple(_links(data.get("links")))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise WorldUnavailableFault("the reader service's reply is no page", kind="garbage") from None
+    if found := _WARNED.search(warning):
+        status = int(found[1])
+        if status in GONE:
+            raise PageNotFoundError(f"the server says there is no such page ({status})")
+        raise WorldUnavailableFault(f"the server answered with status {status}", kind=kind_of(status))
+    text = visible(text)[:chars]
+    if not text.strip():
+        raise WorldUnavailableFault("the page could not be read: it holds no text", kind="garbage")
+    return Parsed(title=visible(title)[:500], text=text, links=links, lang="", licence="")
+
+
+def _links(found: Any) -> list[WorldLink]:
+    """Links as the service lists them: an object of anchor and address, or pairs of them."""
+    pairs = list(found.items() if isinstance(found, dict) else found or ())[:_MAX_LINKS]
+    return [
+        WorldLink(url=address, title=anchor, anchor=anchor)
+        for anchor, address in pairs
+        if isinstance(anchor, str) and isinstance(address, str) and address.startswith(("http://", "https://"))
+    ]

@@ -1,0 +1,41 @@
+"""What the status of a reply says about a page."""
+
+from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
+from fathom.llm.retry import retry_after_s
+from fathom.sandbox.egress.protocol import WebReply
+
+GONE = frozenset({404, 410})
+"""What a server says of pages that it does not have."""
+_NOT_FOR_US = frozenset({401, 402, 403, 407, 451})
+
+
+def check_status(reply: WebReply) -> None:
+    """Return for a reply with a page. Raises `PageNotFoundError` where the server says that there is none, else
+    `WorldUnavailableFault`: being refused, or asking too often, says nothing about the page."""
+    status = reply.status
+    if status in GONE:
+        raise PageNotFoundError(f"the server says there is no such page ({status})")
+    if status not in (200, 203):
+        raise WorldUnavailableFault(
+            f"the server answered with status {status}",
+            kind=kind_of(status),
+            retry_after_s=retry_after_s(reply.headers),
+        )
+
+
+def kind_of(status: int) -> ProviderFault.Kind:
+    """The fault that a status tells of, where it tells of no page."""
+    if status in _NOT_FOR_US:
+        return "unauthorised"
+    if status == 408:
+        return "timeout"
+    if status == 429:
+        return "rate_limited"
+    return "server" if status >= 500 else "garbage"
+
+
+def as_unavailable(fault: ProviderFault) -> WorldUnavailableFault:
+    """A fault of a request as one of the page that was asked for."""
+    return WorldUnavailableFault(
+        f"the page could not be fetched: {fault}", kind=fault.kind, retry_after_s=fault.retry_after_s, hint=fault.hint
+    )
