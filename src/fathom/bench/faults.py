@@ -10,6 +10,7 @@ the same, but where the gateway said that it is saturated or that an answer is f
 """
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -46,7 +47,10 @@ from fathom.world.gated import GatedConfig, GatedWorld, web_sources
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
 from fathom.world.reader.protocol import PageReader
 from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
-from fathom.world.search.registry import engine
+from fathom.world.search.engine import HttpEngine
+from fathom.world.search.engines.searxng import SEARXNG, SearxngConfig
+from fathom.world.search.engines.serper import SERPER
+from fathom.world.search.service import ServiceConfig as SerperConfig
 
 NAME = "faults"
 SUMMARY = "an agent in a web of which three requests in ten break, beside the same without faults"
@@ -70,11 +74,12 @@ _MODEL = FaultRates(
 )  # fmt: skip
 # What would stand in a transcript if a fault had been written into it.
 _MARKS = ("scripted:", "connection refused", "answered 429", "answered 500", "not JSON", "<html", "no answer in",
-          "Prove that you are human", "Too many requests", "reply is empty", ".test:")  # fmt: skip
+          "Prove that you are human", "Too many requests", "reply is empty", ".example.org:")  # fmt: skip
 _SAID_OF_BACKUPS = (
     "(The usual search did not answer; these are from another one.)\n\n",
     "\n(It was read in another way than usual; parts of it may be missing.)",
 )
+_NUMBER = re.compile(r"\[E\d+\]")
 
 
 @dataclass
@@ -143,8 +148,10 @@ def _world(gateway: Gateway, web: Web, *, only_backups: bool) -> tuple[GatedWorl
     service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=6, first_wait_s=0.05, max_wait_s=1.0)
     read = service.model_copy(update={"unauthorised_rest_s": 0.0})
     config = GatedConfig(search=service, read=read, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
-    keys = {"serper": SecretStr("canary-key")}
-    engines = [engine(f"searxng:https://{FIRST}", web), engine(f"serper:https://{SECOND}/search", web, keys)]
+    engines = [
+        HttpEngine(SEARXNG, SearxngConfig(url=f"https://{FIRST}"), web),
+        HttpEngine(SERPER, SerperConfig(url=f"https://{SECOND}/search", api_key=SecretStr("canary-key")), web),
+    ]
     live = LiveReader(web, LiveReaderConfig(robots=False), clock=lambda: "2026-01-01T00:00:00Z")
     service_reader = ServiceReader(
         web, ServiceReaderConfig(base_url=f"https://{READER}"), clock=lambda: "2026-01-01T00:00:00Z"
@@ -172,6 +179,7 @@ def _observed(trajectory: Trajectory) -> list[tuple[str, str, str | None]]:
                 text = turn.message.content
                 for note in _SAID_OF_BACKUPS:
                     text = text.replace(note, "")
+                text = _NUMBER.sub("[E]", text)  # which depends on what else was read before
                 rows.append((canonical_json([turn.call.name, turn.call.arguments]), text, turn.tool_error))
     return rows
 

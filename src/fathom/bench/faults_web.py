@@ -11,12 +11,12 @@ from fathom.corpus.document import Document
 from fathom.corpus.snapshot import Snapshot
 from fathom.sandbox.egress.protocol import WebReply, WebRequest
 
-FIRST, SECOND, READER = "first.test", "second.test", "reader.test"
+FIRST, SECOND, READER = "first.example.org", "second.example.org", "reader.example.org"
 _SITES = 50
 
 
 class CorpusWeb:
-    """A `Web`. `first.test` speaks as SearXNG does and `second.test` as Serper does; `reader.test/ADDRESS` gives a page
+    """A `Web`. `first.example.org` speaks as SearXNG does and `second.example.org` as Serper does; `reader.example.org/ADDRESS` gives a page
     as JSON of a reader service; pages stand on fifty sites. Replies take a log-normal time of mean `latency_s`."""
 
     def __init__(self, snapshot: Snapshot, *, latency_s: float, seed: int = 0) -> None:
@@ -60,7 +60,7 @@ class CorpusWeb:
 
 def address(url: str) -> str:
     """The address on this web of a page of the corpus."""
-    return f"https://site{sum(url.encode()) % _SITES}.test/{quote(url, safe='/')}"
+    return f"https://site{sum(url.encode()) % _SITES}.example.org/{quote(url, safe='/')}"
 
 
 def _json(request: WebRequest, content: object) -> WebReply:

@@ -84,6 +84,9 @@ RAISED: dict[str, ProviderFault.Kind] = {
     "huge": "oversized",
 }
 KINDS = (*TAMPERED, *RAISED, "of_another_request", "late")
+# Of a page, these would be a page: half of one is told by the length its server sent, and so is raised instead.
+_OF_INTERFACES = ("error_with_status_200", "other_shape", "nulls", "list", "half", "noise", "other_encoding",
+                  "of_another_request")  # fmt: skip
 
 
 @dataclass
@@ -141,6 +144,8 @@ class FaultyWeb:
         if kind in RAISED:
             raise ProviderFault(f"scripted: {kind}", kind=RAISED[kind])
         reply = await self._web.fetch(request)
+        if kind in _OF_INTERFACES and "html" in reply.headers.get("content-type", ""):
+            raise ProviderFault("scripted: the page broke off", kind="truncated")
         if kind == "of_another_request":
             other = self._last.get(request.method, reply)
             self._last[request.method] = reply

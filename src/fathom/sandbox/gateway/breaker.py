@@ -54,15 +54,16 @@ class Breaker:
         self._count(now, failed=False)
 
     def fail(self, now: float, *, rest_s: float | None = None) -> None:
-        """A call failed. With `rest_s` it opens at once for so long: what failed will not mend by itself."""
+        """A call failed. With `rest_s` it opens at once, and rests longer from trial to trial up to so long: what
+        failed will hardly mend by itself."""
         self._row += 1
         self._count(now, failed=True)
         config = self._config
         many = len(self._outcomes) >= config.least and self._failures >= config.share * len(self._outcomes)
-        if rest_s is not None:
-            self._rest(now, rest_s)
-        elif self._trying or (not self._open and (many or self._row >= config.in_a_row)):
-            self._rest(now, min(config.max_open_s, config.open_s * 2.0 ** min(self._rests, 30)))
+        opens = self._trying or (not self._open and (rest_s is not None or many or self._row >= config.in_a_row))
+        if opens:
+            longest = config.max_open_s if rest_s is None else rest_s
+            self._rest(now, min(longest, config.open_s * 2.0 ** min(self._rests, 30)))
             self._rests += 1
         self._trying = False
 

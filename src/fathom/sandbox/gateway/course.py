@@ -14,7 +14,8 @@ from fathom.sandbox.gateway.service import Answer, Provider, Service
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-_USELESS = ("unauthorised", "oversized", "rejected")  # asking the same provider again does not mend it
+_HARDLY = ("unauthorised", "oversized", "rejected")  # asking the same provider again hardly ever mends it
+_HARDLY_TRIES = 2
 
 
 @dataclass
@@ -133,15 +134,13 @@ class Course(Generic[Q, A]):
         config, lane, now = self._service.config, stop.lane, self._clock()
         self._faults.append(fault.kind)
         lane.failures += 1
-        if fault.kind in _USELESS:
-            stop.spent = True
-            if fault.kind == "unauthorised" and config.unauthorised_rest_s:
-                lane.breaker.fail(now, rest_s=config.unauthorised_rest_s)
-            else:
-                lane.breaker.succeed(now)  # it works, only not for this request
-            return
-        lane.breaker.fail(now)
-        stop.spent = stop.tries >= config.attempts
+        if fault.kind == "unauthorised" and config.unauthorised_rest_s:
+            lane.breaker.fail(now, rest_s=config.unauthorised_rest_s)
+        elif fault.kind in _HARDLY:
+            lane.breaker.succeed(now)  # it works, only not for this request
+        else:
+            lane.breaker.fail(now)
+        stop.spent = stop.tries >= (min(_HARDLY_TRIES, config.attempts) if fault.kind in _HARDLY else config.attempts)
         wait = self._rng.uniform(0.0, min(config.max_wait_s, config.first_wait_s * 2.0 ** min(stop.tries - 1, 60)))
         if fault.retry_after_s is not None:
             lane.pause(now, min(fault.retry_after_s, config.max_retry_after_s))

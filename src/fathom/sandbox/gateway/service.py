@@ -39,7 +39,7 @@ class ServiceConfig(Config):
         default=2.0, ge=0, description="how long a provider's rate limit is waited for before a backup is asked"
     )
     unauthorised_rest_s: float = Field(
-        default=600.0, ge=0, description="how long a provider that refuses us is left alone; 0: only by that call"
+        default=600.0, ge=0, description="longest rest of a provider that refuses us; 0: it is another one's doing"
     )
     keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
     keep_negative_s: float = Field(

@@ -17,7 +17,7 @@ from fathom.llm.wire import ParsedReply, render_tagged
 from fathom.synth.sailorfog.draft import Lookup
 
 _HIT = re.compile(r"^\d+\. \[(.*)\]\((\S+)\)", re.MULTILINE)
-_EVIDENCE = re.compile(r"^\[(E\d+)\] (.*)$", re.MULTILINE)
+_EVIDENCE = re.compile(r"^\[(E\d+)\] (.*?)(?=^\[E\d+\] |\Z)", re.MULTILINE | re.DOTALL)
 
 # `rest` is what of the plan comes after: whether to go on stands in the thought, where a small model finds it again.
 _SEEK = (

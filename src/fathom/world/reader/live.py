@@ -14,6 +14,7 @@ from fathom.core.evidence import Page
 from fathom.core.model import content_hash
 from fathom.sandbox.egress.policy import join, target_of
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
+from fathom.world.reader.challenge import is_challenge
 from fathom.world.reader.parser import PageParser, Parsed, ParserConfig
 from fathom.world.reader.protocol import ReadPage
 from fathom.world.reader.robots import Robots
@@ -71,6 +72,8 @@ class LiveReader:
             raise as_unavailable(fault) from None
         check_status(reply)
         parsed = await self._parser.parse(reply.body, reply.headers.get("content-type", ""), reply.url)
+        if is_challenge(parsed.title, parsed.text):
+            raise WorldUnavailableFault("the server asks for a proof of being human", kind="unauthorised")
         return page_of(url, parsed, self._clock())
 
     async def close(self) -> None:
