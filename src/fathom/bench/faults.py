@@ -50,6 +50,7 @@ from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
 from fathom.world.search.engine import HttpEngine
 from fathom.world.search.engines.searxng import SEARXNG, SearxngConfig
 from fathom.world.search.engines.serper import SERPER
+from fathom.world.search.protocol import SearchEngine
 from fathom.world.search.service import ServiceConfig as SerperConfig
 
 NAME = "faults"
@@ -148,7 +149,7 @@ def _world(gateway: Gateway, web: Web, *, only_backups: bool) -> tuple[GatedWorl
     service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=6, first_wait_s=0.05, max_wait_s=1.0)
     read = service.model_copy(update={"unauthorised_rest_s": 0.0})
     config = GatedConfig(search=service, read=read, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
-    engines = [
+    engines: list[SearchEngine] = [
         HttpEngine(SEARXNG, SearxngConfig(url=f"https://{FIRST}"), web),
         HttpEngine(SERPER, SerperConfig(url=f"https://{SECOND}/search", api_key=SecretStr("canary-key")), web),
     ]

@@ -16,8 +16,8 @@ _SITES = 50
 
 
 class CorpusWeb:
-    """A `Web`. `first.example.org` speaks as SearXNG does and `second.example.org` as Serper does; `reader.example.org/ADDRESS` gives a page
-    as JSON of a reader service; pages stand on fifty sites. Replies take a log-normal time of mean `latency_s`."""
+    """A `Web`. `FIRST` speaks as SearXNG does and `SECOND` as Serper does; `READER` gives the page at an address as the
+    JSON of a reader service; pages stand on fifty sites. Replies take a log-normal time of mean `latency_s`."""
 
     def __init__(self, snapshot: Snapshot, *, latency_s: float, seed: int = 0) -> None:
         self._snapshot, self._latency_s, self._seed = snapshot, latency_s, seed
