@@ -10,9 +10,11 @@ Reference: github.com/multikernel/sandlock.
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import queue
+import secrets
 import shutil
 import signal
 import threading
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from fathom.core.errors import ConfigError
 from fathom.sandbox.code.interpreter import EXECUTABLE, HOME, PACKAGES, Mount
 from fathom.sandbox.code.plan import PYTHON_FLAGS, Exit, SpawnPlan, limit_process, python_environment
+from fathom.sandbox.code.seccomp import SYSCALLS
 from fathom.sandbox.code.stage import open_folder, sized_folder, stage
 
 if TYPE_CHECKING:
@@ -116,6 +119,7 @@ class LandlockLauncher:
             fs_readable=self._readable,
             fs_writable=[work, "/dev/null"],
             cwd=work,
+            extra_deny_syscalls=tuple(SYSCALLS),
             max_memory=self._plan.memory,
             max_processes=self._plan.processes,
             clean_env=True,
@@ -171,15 +175,22 @@ def link_tree(folder: Path, mounts: list[Mount]) -> None:
 
 
 def empty_folder(folder: Path) -> bool:
-    """Remove all that is in `folder`, following no links; whether that could be done."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
+    """Remove all that is in `folder`, following no links; whether that could be done. However deep folders stand in each
+    other: what is in one is moved up before it is removed."""
+    mark, numbers = f"moved-{secrets.token_hex(8)}-", itertools.count()
+    try:
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
                     os.unlink(entry.path)
-    return not os.listdir(folder)
+                    continue
+                os.chmod(entry.path, 0o700)
+                for name in os.listdir(entry.path):
+                    os.rename(f"{entry.path}/{name}", f"{folder}/{mark}{next(numbers)}")
+                os.rmdir(entry.path)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

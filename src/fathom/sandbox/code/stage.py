@@ -9,6 +9,7 @@ are gone with it. Standard library only.
 import contextlib
 import ctypes
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -59,8 +60,11 @@ def sweep_folders() -> None:
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         pid, _, started = left.name.removeprefix(PREFIX).partition("-")
         if pid.isdigit() and start_time(int(pid)) != started:
-            with contextlib.suppress(OSError):
-                left.rmdir()
+            if os.getuid() == 0:  # then it was only where something was mounted
+                with contextlib.suppress(OSError):
+                    left.rmdir()
+            else:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def open_folder() -> Path:

@@ -49,7 +49,8 @@ def serve(settings: dict[str, Any]) -> None:
     """Take code until the socket ends. `settings`: `packages` and `work` (folders), `preload` (modules), `files` and
     `files_bytes` (limits of what is given back)."""
     channel = os.dup(0)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.close(0)
+    os.open(os.devnull, os.O_RDONLY)  # takes the number that is free
     sys.path += [settings["packages"], settings["work"]]
     sys.argv = [""]
     builtins.exit = builtins.quit = sys.exit

@@ -51,6 +51,7 @@ class Baits:
             "udp": self.udp.getsockname()[1],
             "victim": self.victim.pid,
             "supervisor": os.getpid(),
+            "host": socket.gethostname(),
             "marker": self.marker,
             "memory": limits.memory_mb << 20,
             "processes": limits.processes,

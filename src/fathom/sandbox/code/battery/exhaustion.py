@@ -320,7 +320,7 @@ weigh(total, BAIT['disk'] * {_DISK_SLACK})
 OUTPUT = [
     _attempt("output", "flood_of_lines", "for _ in range(3_000_000):\n    print('x' * 66)", ends=("output", "timeout"), short=True),
     _attempt("output", "flood_of_errors", "while True:\n    os.write(2, b'e' * 65536)", ends=("output", "timeout")),
-    _attempt("output", "one_long_line", "print('y' * 5_000_000)\nsay('BOUNDED')"),
+    _attempt("output", "one_long_line", "print('y' * 1_000_000)\nsay('BOUNDED')"),
     _attempt("output", "bytes_that_are_no_text", "os.write(1, bytes(range(256)) * 100)\nsay('\\nBOUNDED')"),
     _attempt("output", "large_result_file", "open('r.bin', 'wb').write(bytes(3_000_000))\nsay('BOUNDED')"),
     _attempt("output", "many_result_files", "for n in range(300):\n    open(f'r{n}', 'w').write('r')\nsay('BOUNDED')"),

@@ -110,6 +110,7 @@ def x32():
     return 'x32 calls'
 attempt(x32)
 """,
+        ends=("died",),
     ),
     Attempt(
         name="calls_by_i386_numbers",
@@ -132,7 +133,7 @@ else:
     ),
 ]
 
-_LOOK = "import builtins, json as j\nfound = {found}\nsay('ESCAPED' if found else 'STOPPED', found)"
+_LOOK = "import builtins, json as j\nattempt(lambda: {found})"
 
 
 def _left(name: str, leave: str, found: str, *, sessions: tuple[str, str] = ("", ""), short: bool = False) -> Attempt:
@@ -174,7 +175,7 @@ STATE = [
     _left(
         "process_between_sessions",
         "open('pid', 'w').write(str(os.getpid()))\nprint(os.getpid())",
-        "[n for n in (os.listdir('/proc') if os.path.exists('/proc') and os.access('/proc', os.R_OK) else ()) if n.isdigit() and int(n) not in (1, 2, os.getpid(), os.getppid())]",
+        "[n for n in os.listdir('/proc') if n.isdigit() and int(n) not in (1, 2, os.getpid(), os.getppid())]",
         sessions=_TWO,
     ),
 ]

@@ -12,12 +12,12 @@ FILES = [
     _attempt("files", "read_shared_memory_file", "attempt(lambda: open(BAIT['shared']).read())"),
     _attempt("files", "read_shadow", "attempt(lambda: open('/etc/shadow').read())"),
     _attempt("files", "read_users", "attempt(lambda: 'root:' in open('/etc/passwd').read())"),
-    _attempt("files", "read_host_name", "attempt(lambda: open('/etc/hostname').read())"),
+    _attempt("files", "read_host_name", "attempt(lambda: BAIT['host'] in open('/etc/hostname').read() + os.uname().nodename)"),
     _attempt("files", "list_homes", "attempt(lambda: os.listdir('/home') + os.listdir('/root'))"),
     _attempt(
         "files", "write_open_folder", "attempt(lambda: open(BAIT['folder'] + '/made', 'w').write('x'))", short=True
     ),
-    _attempt("files", "append_to_open_file", "attempt(lambda: open(BAIT['shared'], 'a').write('x'))"),
+    _attempt("files", "append_to_open_file", "attempt(lambda: os.write(os.open(BAIT['shared'], os.O_WRONLY | os.O_APPEND), b'x'))"),
     _attempt("files", "write_standard_library", "attempt(lambda: open(os.__file__, 'a').write('#'))", short=True),
     _attempt("files", "delete_standard_library", "attempt(lambda: os.unlink(os.__file__) or 'deleted')"),
     _attempt("files", "replace_interpreter", "attempt(lambda: os.rename(sys.executable, 'gone') or 'moved')"),
@@ -182,7 +182,12 @@ attempt(listen)
     ),
     _attempt("network", "raw_socket", "import socket\nattempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))"),
     _attempt("network", "packet_socket", "import socket\nattempt(lambda: socket.socket(17, socket.SOCK_RAW, 768))"),
-    _attempt("network", "netlink", "import socket\nattempt(lambda: socket.socket(16, socket.SOCK_RAW, 0))"),
+    # Sandlock gives one of its own making, which is no way to the kernel: option 39 is the true family.
+    _attempt(
+        "network",
+        "netlink",
+        "import socket\nattempt(lambda: socket.socket(16, socket.SOCK_RAW, 0).getsockopt(socket.SOL_SOCKET, 39) == 16)",
+    ),
     _attempt("network", "vsock_to_host", "import socket\nattempt(lambda: socket.socket(40, socket.SOCK_STREAM))"),
     _attempt("network", "kernel_crypto", "import socket\nattempt(lambda: socket.socket(38, 5, 0))"),
     _attempt("network", "network_interfaces", "import socket\nattempt(lambda: [n for _, n in socket.if_nameindex() if n != 'lo'])"),
@@ -261,6 +266,6 @@ if os.fork() == 0:
 time.sleep(0.3)
 os.kill(os.getpid(), 9)
 """,
-        ends=("died",),
+        ends=("died", "memory"),  # sandlock does not tell the one from the other
     ),
 ]
