@@ -20,11 +20,10 @@ from pathlib import Path
 from fathom.core.errors import ConfigError
 from fathom.sandbox.code.cgroup import Group, GroupLimits, find_cgroups, remove_by_force
 from fathom.sandbox.code.interpreter import EXECUTABLE, HOME, Mount
-from fathom.sandbox.code.plan import PYTHON_FLAGS, Exit, SpawnPlan, limit_process, python_environment
+from fathom.sandbox.code.plan import PYTHON_FLAGS, WORK, Exit, SpawnPlan, limit_process, python_environment
 from fathom.sandbox.code.seccomp import deny_list
 from fathom.sandbox.code.stage import open_folder, stage, unstage
 
-WORK = "/work"
 _OVERHEAD = 2  # bubblewrap's own processes within the limit
 
 

@@ -16,7 +16,8 @@ from fathom.sandbox.code.interpreter import PACKAGES, interpreter_mounts, packag
 from fathom.sandbox.code.plan import MEGABYTE, SpawnPlan
 from fathom.sandbox.code.pool import PooledSandbox
 from fathom.sandbox.code.protocol import CodeSandbox
-from fathom.sandbox.code.workers import Workers
+from fathom.sandbox.code.spawning import SpawnedWorkers
+from fathom.sandbox.code.wasm import wasm_sandbox
 
 HINT = (
     "pip install 'fathom-research[sandbox]' brings bubblewrap (which needs user namespaces and control groups) and "
@@ -59,10 +60,8 @@ async def self_test(backend: Backend, config: CodeSandboxConfig) -> None:
 def make_sandbox(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
     """A sandbox of that kind, untested. Raises `ConfigError` where its parts are not installed."""
     if backend == "wasm":
-        from fathom.sandbox.code.wasm import WasmSandbox
-
-        return WasmSandbox(config)
-    return PooledSandbox(backend, Workers(spawn_plan(backend, config), config.limits, config.start_s), config)
+        return wasm_sandbox(config)
+    return PooledSandbox(backend, SpawnedWorkers(spawn_plan(backend, config), config.limits, config.start_s), config)
 
 
 def spawn_plan(backend: Backend, config: CodeSandboxConfig) -> SpawnPlan:
@@ -71,6 +70,7 @@ def spawn_plan(backend: Backend, config: CodeSandboxConfig) -> SpawnPlan:
     system, links = system_mounts()
     limits = config.limits
     settings = {
+        "pipes": True,
         "packages": PACKAGES,
         "preload": list(config.preload),
         "files": limits.files,

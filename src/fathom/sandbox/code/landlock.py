@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _OPEN_FILES = 64
-_PR_SET_DUMPABLE = 4
+_ORPHANS_S = 0.5
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
 
 
 class LandlockLauncher:
@@ -49,6 +50,8 @@ class LandlockLauncher:
         self._free = list(range(plan.slots))
         self._gone: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
         self._killed: set[int] = set()
+        self._over: list[tuple[int, int, float]] = []  # worker, status, when it is said to be gone in any case
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._folder = open_folder()
         own = [item for item in plan.mounts if item.source != item.target]
         self._sized = os.getuid() == 0
@@ -141,12 +144,15 @@ class LandlockLauncher:
 
     @property
     def ending(self) -> bool:
-        return False
+        return bool(self._over)
 
     def reap(self) -> list[Exit]:
-        gone = []
         while not self._gone.empty():
             worker, status = self._gone.get()
+            self._over.append((worker, status, time.monotonic() + _ORPHANS_S))
+        gone = []
+        while self._over and (not self._orphans() or time.monotonic() > self._over[0][2]):
+            worker, status, _ = self._over.pop(0)
             slot = self._running.pop(worker)[1]
             # Sandlock ends with SIGKILL, and without a code of its own, what wants more memory than it may have.
             starved = status in (-1, -signal.SIGKILL) and worker not in self._killed
@@ -156,6 +162,20 @@ class LandlockLauncher:
             gone.append(Exit(worker, status, starved))
         return gone
 
+    def _orphans(self) -> bool:
+        """Whether there are processes that their parents left, which come to this one. Sandlock ends those of a worker a
+        moment after the worker; those of a worker that still runs may stay."""
+        known, left = {process.pid for process, _ in self._running.values()}, False
+        for pid, state in children_of(os.getpid()):
+            if pid in known:
+                continue
+            if state == "Z":
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            else:
+                left = True
+        return left
+
     def close(self) -> None:
         for worker in list(self._running):
             self.kill(worker)
@@ -164,6 +184,18 @@ class LandlockLauncher:
             time.sleep(0.005)
         if not self._sized:  # else the folder is in memory, full of binds, and goes with this process
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def children_of(parent: int) -> list[tuple[int, str]]:
+    """(id, state) of the processes whose parent is `parent`."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, ppid = Path(entry.path, "stat").read_text().rpartition(")")[2].split()[:2]
+                if int(ppid) == parent:
+                    found.append((int(entry.name), state))
+    return found
 
 
 def link_tree(folder: Path, mounts: list[Mount]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from fathom.sandbox.code.interpreter import Mount
 
 MEGABYTE = 1 << 20
+WORK = "/work"  # the working folder, where a sandbox has a file system of its own
 MAX_MESSAGE = 180_000  # bytes of one message on the control socket; Linux takes some 200 KB
 
 # Where the interpreter's flags keep it from looking at anything but what it is given: no site, no user folder, no
@@ -83,7 +84,6 @@ class Launcher(Protocol):
         ...
 
 
-
 def limit_process(plan: SpawnPlan, *, file_bytes: int, open_files: int) -> None:
     """Limits of the calling process and what it starts, as a second line behind those of the whole sandbox."""
     limits = {
@@ -104,7 +104,7 @@ def python_environment(home: str, library: str, work: str) -> dict[str, str]:
     """All of the environment that code in the sandbox gets."""
     return {
         "HOME": work,
-        "TMPDIR": "/tmp" if work == "/work" else work,
+        "TMPDIR": "/tmp" if work == WORK else work,
         "LANG": "C.UTF-8",
         "LD_LIBRARY_PATH": library,
         "OMP_NUM_THREADS": "1",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fathom.core.errors import ProviderFault
 from fathom.sandbox.code.config import CodeSandboxConfig
 from fathom.sandbox.code.protocol import CodeResult
-from fathom.sandbox.code.workers import Worker, Workers
+from fathom.sandbox.code.workers import Worker, WorkerSource
 
 _SWEEP_S = 5.0
 
@@ -33,7 +33,7 @@ class PooledSandbox:
     """`CodeSandbox` over `workers`. Used from one event loop. `clock` gives seconds that only grow."""
 
     def __init__(
-        self, name: str, workers: Workers, config: CodeSandboxConfig, clock: Callable[[], float] = time.monotonic
+        self, name: str, workers: WorkerSource, config: CodeSandboxConfig, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = name
         self._workers, self._config, self._clock = workers, config, clock
@@ -129,9 +129,7 @@ class PooledSandbox:
             async with asyncio.timeout(self._config.queue_s):
                 await self._slots.acquire()
         except TimeoutError:
-            raise ProviderFault(
-                f"no sandbox was free within {self._config.queue_s:g} s", kind="saturated"
-            ) from None
+            raise ProviderFault(f"no sandbox was free within {self._config.queue_s:g} s", kind="saturated") from None
 
     async def _take(self) -> Worker:
         """A worker that is ready. One is made for whoever waits, besides those held ready."""

@@ -13,6 +13,7 @@ import atexit
 import base64
 import builtins
 import importlib
+import io
 import json
 import linecache
 import os
@@ -28,6 +29,7 @@ from typing import Any, Literal
 FILE = "<code>"
 MAX_SEEN = 2000  # folder entries looked at for files the code made
 CHUNK = 1 << 16
+WRITE = os.write
 Mark = tuple[int, int, int]  # of a file: its number, size and time of change
 
 
@@ -46,14 +48,54 @@ class Ending:
 
 
 def serve(settings: dict[str, Any]) -> None:
-    """Take code until the socket ends. `settings`: `packages` and `work` (folders), `preload` (modules), `files` and
-    `files_bytes` (limits of what is given back)."""
+    """Take code until the socket ends, and end with it. `settings`: `packages` and `work` (folders), `preload`
+    (modules), `files` and `files_bytes` (limits of what is given back)."""
     channel = os.dup(0)
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)  # takes the number that is free
+    converse(channel, channel, settings)
+    os._exit(0)
+
+
+def serve_without_pipes(settings: dict[str, Any]) -> None:
+    """The same where there are only the standard streams, and no processes that write to them by themselves: all that
+    the code writes travels in frames between the others."""
+    streams = {number: FramedStream(number) for number in (1, 2)}
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(stream, "utf-8", "backslashreplace", line_buffering=True) for stream in streams.values()
+    )
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.stdin = io.StringIO()
+
+    def write(number: int, data: Any) -> int:
+        return streams[number].write(data) if number in streams else WRITE(number, data)
+
+    os.write = write
+    converse(0, 1, settings)
+
+
+class FramedStream(io.RawIOBase):
+    """The stream `number` of the code, as frames on standard output."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        for start in range(0, len(data), CHUNK):
+            text = base64.b64encode(data[start : start + CHUNK]).decode("ascii")
+            send(1, {"stream": self.number, "data": text})
+        return len(data)
+
+
+def converse(source: int, target: int, settings: dict[str, Any]) -> None:
+    """Take code from the descriptor `source` and tell of it on `target`, until one ends or the last code has run."""
     sys.path += [settings["packages"], settings["work"]]
     sys.argv = [""]
-    builtins.exit = builtins.quit = sys.exit
+    setattr(builtins, "exit", sys.exit)
+    setattr(builtins, "quit", sys.exit)
     for name in settings["preload"]:
         with Ending():
             importlib.import_module(name)
@@ -61,19 +103,18 @@ def serve(settings: dict[str, Any]) -> None:
     sys.modules["__main__"] = main
     seen: dict[str, Mark] = {}
     own = os.getpid()
-    send(channel, {"ready": True})
-    while (request := receive(channel)) is not None:
+    send(target, {"ready": True})
+    while (request := receive(source)) is not None:
         how = execute(request["code"], main.__dict__)
         if request["last"]:
             finish()
         flush()
         if os.getpid() != own:  # a process that the code forked came to the end of the code as well
-            break
+            return
         made, left_out = collect(settings, seen)
-        send(channel, {"end": how, "files": made, "files_left_out": left_out})
+        send(target, {"end": how, "files": made, "files_left_out": left_out})
         if request["last"]:
-            break
-    os._exit(0)
+            return
 
 
 def execute(code: str, names: dict[str, Any]) -> str:
@@ -94,7 +135,8 @@ def execute(code: str, names: dict[str, Any]) -> str:
             trace = trace.tb_next
         traceback.print_exception(type(error), error, trace)
     if shown.error is not None:
-        os.write(2, type(error).__name__.encode())
+        with Ending():
+            sys.stderr.write(type(error).__name__)
     return "memory" if isinstance(error, MemoryError) else "error"
 
 
@@ -112,7 +154,8 @@ def flush() -> None:
     """Have everything that was written reach the pipes before the end is said."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with Ending():
-            stream.flush()
+            if stream is not None:
+                stream.flush()
 
 
 def collect(settings: dict[str, Any], seen: dict[str, Mark]) -> tuple[list[tuple[str, str]], int]:
@@ -170,7 +213,7 @@ def send(channel: int, value: object) -> None:
     body = json.dumps(value).encode("ascii")
     body = struct.pack(">I", len(body)) + body
     while body:
-        body = body[os.write(channel, body) :]
+        body = body[WRITE(channel, body) :]
 
 
 def receive(channel: int) -> Any:
@@ -192,4 +235,5 @@ def take(channel: int, size: int) -> bytes | None:
 
 
 if __name__ == "__main__":
-    serve(json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    (serve if given["pipes"] else serve_without_pipes)(given)

@@ -1,4 +1,4 @@
-"""Workers as the supervisor has them: started through a spawner, given code, listened to, ended.
+"""Workers as the supervisor has them: made ready, given code, listened to, ended.
 
 A worker is used only after it said that it is ready, and code is sent only then. Whatever it says later is believed as
 far as its own code is concerned, since that is all it can lie about.
@@ -6,31 +6,23 @@ far as its own code is concerned, since that is all it can lie about.
 
 import asyncio
 import contextlib
-import itertools
-import json
 import os
-import select
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
 
 from pydantic import Base64Bytes, Field
 
-from fathom.core.errors import ConfigError, ProviderFault
+from fathom.core.errors import ProviderFault
 from fathom.core.model import Frozen
 from fathom.sandbox.code.config import CodeLimits
-from fathom.sandbox.code.plan import MAX_MESSAGE, Exit, SpawnPlan
+from fathom.sandbox.code.plan import Exit
 from fathom.sandbox.code.protocol import CodeResult, End, MadeFile
-from fathom.sandbox.code.stage import sweep_folders
 from fathom.sandbox.code.streams import Capture, Channel
 
 _GRACE_S = 0.5  # for output of processes that outlive the code
 _END_S = 20.0  # for a killed worker to be gone
-_FIT_S = 60.0  # for the spawner to look at the machine
-_SAY_S = 5.0  # for the spawner to take a message
 
 
 class _Report(Frozen):
@@ -41,10 +33,29 @@ class _Report(Frozen):
     files_left_out: int = Field(default=0, ge=0, le=1_000_000)
 
 
-class Worker:
-    """One isolated process that takes code. Made by `Workers`; for one run at a time."""
+class WorkerSource(Protocol):
+    """Whoever can start workers."""
 
-    def __init__(self, number: int, owner: "Workers", channel: Channel, streams: tuple[int, int]) -> None:
+    @property
+    def limits(self) -> CodeLimits: ...
+
+    async def spawn(self) -> "Worker":
+        """A worker that is ready. Raises `ProviderFault`."""
+        ...
+
+    def kill(self, number: int) -> None:
+        """Begin to end a worker and all it started; it is gone when its `exited` is done."""
+        ...
+
+    async def close(self) -> None:
+        """End all workers."""
+        ...
+
+
+class Worker:
+    """One isolated process that takes code, for one run at a time. `owner` started it under `number`."""
+
+    def __init__(self, number: int, owner: "WorkerSource", channel: Channel, streams: tuple[int, int]) -> None:
         limits = owner.limits
         self._number, self._owner, self._channel, self._limits = number, owner, channel, limits
         self._flooded = asyncio.Event()
@@ -76,6 +87,15 @@ class Worker:
         if greeting != {"ready": True}:
             await self.end()
             raise ProviderFault("a sandbox did not say that it was ready", kind="garbage")
+
+    async def ready_or_ended(self, within_s: float) -> "Worker":
+        """This worker, once it is ready. Raises as `ready`; a wait that is broken off ends it too."""
+        try:
+            await self.ready(within_s)
+        except asyncio.CancelledError:
+            await asyncio.shield(self.end())
+            raise
+        return self
 
     async def run(self, code: str, *, last: bool) -> CodeResult:
         """The result of `code`. After the `last` run, and after any that did not end by itself, the worker is gone.
@@ -169,191 +189,23 @@ class Worker:
             self._err.close()
 
 
-class Workers:
-    """Starts workers of one plan. The spawner is started with the first, and anew when it is gone."""
-
-    def __init__(self, plan: SpawnPlan, limits: CodeLimits, start_s: float) -> None:
-        self._plan, self.limits, self._start_s = plan, limits, start_s
-        self._spawner: _Spawner | None = None
-        self._starting = asyncio.Lock()
-        self._numbers = itertools.count()
-
-    async def start(self) -> None:
-        """Start the spawner where there is none. Raises `ConfigError` where this machine cannot isolate code in this
-        way, `ProviderFault` where the spawner did not come up."""
-        async with self._starting:
-            if self._spawner is None or not self._spawner.alive:
-                if self._spawner is not None:
-                    await self._spawner.close()
-                self._spawner = await _Spawner.start(self._plan)
-
-    async def spawn(self) -> Worker:
-        """A worker that is ready. Raises `ProviderFault`."""
-        try:
-            await self.start()
-        except ConfigError as error:
-            raise ProviderFault(f"the sandbox could not be started again: {error}") from None
-        assert self._spawner is not None
-        try:
-            worker = await self._start_one(self._spawner)
-        except OSError as error:  # no descriptors left, for one
-            raise ProviderFault(f"a sandbox could not be started: {error.strerror}") from None
-        try:
-            await worker.ready(self._start_s)
-        except asyncio.CancelledError:
-            await asyncio.shield(worker.end())
-            raise
-        return worker
-
-    async def _start_one(self, spawner: "_Spawner") -> Worker:
-        number = next(self._numbers)
+@contextlib.asynccontextmanager
+async def connected(number: int, owner: WorkerSource) -> AsyncIterator[tuple[Worker, tuple[int, int, int]]]:
+    """A worker that is yet to be started, and the descriptors that are to be its standard streams; they are closed here
+    when the block ends. Raises `ProviderFault` where this process can have no more of them."""
+    try:
         ours, theirs = socket.socketpair()
         with theirs:
             reader, writer = await asyncio.open_unix_connection(sock=ours)
             (out, out_end), (err, err_end) = os.pipe(), os.pipe()
-            with _closing(out_end, err_end):
-                worker = Worker(number, self, Channel(reader, writer, self.limits.files_bytes), (out, err))
-                spawner.spawn(worker, number, (theirs.fileno(), out_end, err_end))
-        return worker
-
-    def kill(self, number: int) -> None:
-        """Have the spawner end a worker."""
-        if self._spawner is not None:
-            self._spawner.say({"kill": number})
-
-    @property
-    def spawner_pid(self) -> int:
-        """The process id of the spawner, 0 where there is none."""
-        return self._spawner.pid if self._spawner is not None else 0
-
-    async def close(self) -> None:
-        """End the spawner, and with it all workers."""
-        if self._spawner is not None:
-            await self._spawner.close()
-            self._spawner = None
-
-
-class _Spawner:
-    """The spawner process and the socket to it."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", control: socket.socket) -> None:
-        self._process, self._control = process, control
-        self._workers: dict[int, Worker] = {}
-        self._loop = asyncio.get_running_loop()
-        self.alive = True
-
-    @classmethod
-    async def start(cls, plan: SpawnPlan) -> "_Spawner":
-        """Raises `ConfigError` with the spawner's reason where it finds this machine unfit."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        command = [sys.executable, "-P", "-m", "fathom.sandbox.code.spawner", str(theirs.fileno())]
-        with theirs:
-            process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # an interrupt at the terminal is the supervisor's to handle
-            )
-        spawner = cls(process, ours)
-        try:
-            spawner._send(plan.to_json())
-            async with asyncio.timeout(_FIT_S):
-                await spawner._readable()
-            answer = json.loads(ours.recv(MAX_MESSAGE) or b'{"unfit": "it ended"}')
-        except (OSError, TimeoutError) as error:
-            await spawner.close()
-            raise ProviderFault(f"the spawner of sandboxes did not come up: {error}") from None
-        if "unfit" in answer:
-            await spawner.close()
-            raise ConfigError(str(answer["unfit"]))
-        spawner._loop.add_reader(ours, spawner._listen)
-        return spawner
-
-    async def _readable(self) -> None:
-        ready = asyncio.Event()
-        self._loop.add_reader(self._control, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            self._loop.remove_reader(self._control)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def spawn(self, worker: Worker, number: int, stdio: tuple[int, int, int]) -> None:
-        """Have `worker` started with these descriptors."""
-        self._workers[number] = worker
-        try:
-            self._send(json.dumps({"spawn": number}).encode(), stdio)
-        except OSError:
-            self._lost()
-
-    def say(self, message: dict[str, Any]) -> None:
-        """Send a message; that there is nobody to hear it is seen elsewhere."""
-        with contextlib.suppress(OSError):
-            self._send(json.dumps(message).encode())
-
-    def _send(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
-        """Raises `OSError`. The spawner waits for nothing, so that a full socket is soon read."""
-        select.select([], [self._control], [], _SAY_S)
-        socket.send_fds(self._control, [data], descriptors)
-
-    def _listen(self) -> None:
-        while self.alive:
             try:
-                data = self._control.recv(MAX_MESSAGE)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._lost()
-                return
-            message = json.loads(data)
-            worker = self._workers.pop(message.get("exited", message.get("failed")), None)
-            if worker is None or worker.exited.done():
-                continue
-            if "failed" in message:
-                worker.exited.set_exception(ProviderFault(message["reason"]))
-                worker.exited.exception()  # who waits for it gets it; that nobody does is no mistake
-                worker.hang_up()
-            else:
-                worker.exited.set_result(Exit(message["exited"], message["status"], message["oom"]))
-
-    def _lost(self) -> None:
-        """The spawner is gone, and so are all workers."""
-        if self.alive:
-            self.alive = False
-            self._loop.remove_reader(self._control)
-        for worker in self._workers.values():
-            if not worker.exited.done():
-                worker.exited.set_exception(ProviderFault("the spawner of sandboxes ended", kind="reset"))
-                worker.exited.exception()
-        self._workers.clear()
-
-    async def close(self) -> None:
-        """End the spawner and wait until it is gone."""
-        self._lost()
-        self._control.close()
-        try:
-            await asyncio.to_thread(self._process.wait, _END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
-        sweep_folders()
-
-
-@contextlib.contextmanager
-def _closing(*descriptors: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for number in descriptors:
-            os.close(number)
+                channel = Channel(reader, writer, owner.limits.files_bytes)
+                yield Worker(number, owner, channel, (out, err)), (theirs.fileno(), out_end, err_end)
+            finally:
+                os.close(out_end)
+                os.close(err_end)
+    except OSError as error:
+        raise ProviderFault(f"a sandbox could not be started: {error.strerror}") from None
 
 
 def _files(report: _Report | None, limits: CodeLimits) -> tuple[MadeFile, ...]:

@@ -54,6 +54,16 @@ def reach(name, *arguments):
                 raise
             return str(error)
     attempt(function)
+
+# What cannot even be tried has not been won; that it cannot is said, so that a mistake in the attempt is seen.
+try:
+    exec(compile({code!r}, "<attempt>", "exec"))
+except (OSError, ImportError) as error:
+    say("STOPPED", "absent:", type(error).__name__, error)
+except AttributeError as error:
+    if not isinstance(error.obj, type(os)):
+        raise
+    say("STOPPED", "absent:", error)
 '''
 
 
@@ -88,9 +98,9 @@ class Verdict(Frozen):
 
 
 def program(code: str, bait: dict[str, Any]) -> str:
-    """The whole text of a run: what attempts share, and `code`."""
+    """The whole text of a run: `code`, with what attempts share."""
     numbers = {name: number(name) for name in SYSCALLS}
-    return _PROLOGUE.format(bait=json.dumps(bait), numbers=json.dumps(numbers)) + code
+    return _PROLOGUE.format(bait=json.dumps(bait), numbers=json.dumps(numbers), code=code)
 
 
 def judge(attempt: Attempt, results: Sequence[CodeResult], secret: str, breaches: Sequence[str]) -> Verdict:

@@ -38,8 +38,8 @@ class Baits:
     seen: list[str] = field(default_factory=list)
     _clock: float = field(default_factory=lambda: time.time() - time.monotonic())
 
-    def facts(self, limits: CodeLimits) -> dict[str, Any]:
-        """What attempts are told: where everything is, but not the secret."""
+    def facts(self, limits: CodeLimits, attempt: str) -> dict[str, Any]:
+        """What an attempt is told: where everything is, but not the secret."""
         return {
             "file": str(self.folder / "file"),
             "folder": str(self.folder / "open"),
@@ -52,7 +52,7 @@ class Baits:
             "victim": self.victim.pid,
             "supervisor": os.getpid(),
             "host": socket.gethostname(),
-            "marker": self.marker,
+            "marker": self._marker(attempt),
             "memory": limits.memory_mb << 20,
             "processes": limits.processes,
             "disk": limits.disk_mb << 20,
@@ -63,13 +63,12 @@ class Baits:
     def abstract(self) -> str:
         return f"fathom-bait-{self.secret[:8]}"
 
-    @property
-    def marker(self) -> str:
-        """A word in the command line of processes that attempts leave behind."""
-        return f"fathom-left-{self.secret[8:16]}"
+    def _marker(self, attempt: str) -> str:
+        """A word in the command line of processes that an attempt leaves behind."""
+        return f"fathom-left-{self.secret[8:16]}-{attempt}."
 
-    def breaches(self) -> list[str]:
-        """What happened at the baits that no sandbox lets happen."""
+    def breaches(self, attempt: str) -> list[str]:
+        """What happened at the baits, now that an attempt has ended, that no sandbox lets happen."""
         seen, self.seen = self.seen, []
         with contextlib.suppress(BlockingIOError):
             self.udp.recv(100)
@@ -82,7 +81,7 @@ class Baits:
             seen.append("the process was killed")
         if abs(time.time() - time.monotonic() - self._clock) > _CLOCK_SLACK_S:
             seen.append("the clock was set")
-        return seen + [f"process {pid} was left behind" for pid in processes_with(self.marker)]
+        return seen + [f"process {pid} was left behind" for pid in processes_with(self._marker(attempt))]
 
 
 def processes_with(word: str) -> list[int]:

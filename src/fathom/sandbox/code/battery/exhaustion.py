@@ -1,7 +1,8 @@
 """Attempts to use up: time, memory, disk, output, processes. Each asks for a small multiple of what it may have, so that
 it does no harm where nothing stops it."""
 
-from fathom.sandbox.code.battery.attempt import Attempt, End, Kind
+from fathom.sandbox.code.battery.attempt import Attempt, Kind
+from fathom.sandbox.code.protocol import End
 
 # Prints whether what was gained is within the limit.
 _WEIGH = """
@@ -37,9 +38,19 @@ while True: pass
         ends=("timeout",),
     ),
     _attempt("time", "stop_itself", "import signal\nos.kill(os.getpid(), signal.SIGSTOP)", ends=("timeout",)),
-    _attempt("time", "thread_without_end", "import threading\nthreading.Thread(target=time.sleep, args=(1e6,)).start()", ends=("timeout",)),
+    _attempt(
+        "time",
+        "thread_without_end",
+        "import threading\nthreading.Thread(target=time.sleep, args=(1e6,)).start()",
+        ends=("timeout",),
+    ),
     _attempt("time", "hang_at_exit", "import atexit\natexit.register(time.sleep, 1e6)", ends=("timeout",)),
-    _attempt("time", "catch_every_exit", "while True:\n    try:\n        while True: sys.exit()\n    except BaseException: pass", ends=("timeout",)),
+    _attempt(
+        "time",
+        "catch_every_exit",
+        "while True:\n    try:\n        while True: sys.exit()\n    except BaseException: pass",
+        ends=("timeout",),
+    ),
     _attempt(
         "time",
         "grandchild_holds_the_output",
@@ -47,7 +58,12 @@ while True: pass
     ),
     _attempt("time", "deep_recursion", "def f(): f()\ntry:\n    f()\nexcept RecursionError:\n    say('STOPPED')"),
     _attempt("time", "huge_number", "print(len(str(10 ** 10 ** 10)))", ends=("timeout", "memory", "error")),
-    _attempt("time", "endless_import", "sys.meta_path.insert(0, type('F', (), {'find_spec': lambda *a: time.sleep(1e6)})())\nimport nothing", ends=("timeout",)),
+    _attempt(
+        "time",
+        "endless_import",
+        "sys.meta_path.insert(0, type('F', (), {'find_spec': lambda *a: time.sleep(1e6)})())\nimport nothing",
+        ends=("timeout",),
+    ),
 ]
 
 PROCESS_COUNT = [
@@ -140,7 +156,7 @@ while len(held) * 100_000 < BAIT['memory'] * 2:
     held.append(os.urandom(100_000))
 weigh(len(held) * 100_000, BAIT['memory'])
 """,
-        ends=("memory",),
+        ends=("memory", "timeout"),
     ),
     # Each within the limit of a process, together beyond that of the sandbox.
     _attempt(
@@ -318,7 +334,13 @@ weigh(total, BAIT['disk'] * {_DISK_SLACK})
 ]
 
 OUTPUT = [
-    _attempt("output", "flood_of_lines", "for _ in range(3_000_000):\n    print('x' * 66)", ends=("output", "timeout"), short=True),
+    _attempt(
+        "output",
+        "flood_of_lines",
+        "for _ in range(3_000_000):\n    print('x' * 66)",
+        ends=("output", "timeout"),
+        short=True,
+    ),
     _attempt("output", "flood_of_errors", "while True:\n    os.write(2, b'e' * 65536)", ends=("output", "timeout")),
     _attempt("output", "one_long_line", "print('y' * 1_000_000)\nsay('BOUNDED')"),
     _attempt("output", "bytes_that_are_no_text", "os.write(1, bytes(range(256)) * 100)\nsay('\\nBOUNDED')"),

@@ -147,6 +147,12 @@ def _left(name: str, leave: str, found: str, *, sessions: tuple[str, str] = ("",
 _TWO = ("first", "second")
 
 STATE = [
+    _left(
+        "standard_library",
+        "try:\n    open(os.__file__, 'a').write('\\n# fathom was here')\nexcept OSError:\n    pass",
+        "'# fathom was here' in open(os.__file__).read()",
+        short=True,
+    ),
     _left("file_in_work_folder", "open('left', 'w').write('x')", "os.path.exists('left')", short=True),
     _left(
         "file_in_shared_folders",
@@ -159,7 +165,12 @@ STATE = [
     _left("patched_builtins", "import builtins\nbuiltins.left = 1", "hasattr(builtins, 'left')"),
     _left("file_between_sessions", "open('left', 'w').write('x')", "os.path.exists('left')", sessions=_TWO),
     _left("variable_between_sessions", "left = 1", "'left' in globals()", sessions=_TWO, short=True),
-    _left("session_to_run", "left = 1\nopen('left', 'w').write('x')", "'left' in globals() or os.path.exists('left')", sessions=("first", "")),
+    _left(
+        "session_to_run",
+        "left = 1\nopen('left', 'w').write('x')",
+        "'left' in globals() or os.path.exists('left')",
+        sessions=("first", ""),
+    ),
     _left(
         "shared_segment_between_sessions",
         "import ctypes\nctypes.CDLL(None).shmget(0x5EC, ctypes.c_size_t(4096), 0o1666)",

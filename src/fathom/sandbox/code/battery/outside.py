@@ -1,6 +1,7 @@
 """Attempts to reach what is outside: files, the network, other processes."""
 
-from fathom.sandbox.code.battery.attempt import Attempt, End, Kind
+from fathom.sandbox.code.battery.attempt import Attempt, Kind
+from fathom.sandbox.code.protocol import End
 
 
 def _attempt(kind: Kind, name: str, code: str, *, ends: tuple[End, ...] = (), short: bool = False) -> Attempt:
@@ -12,13 +13,18 @@ FILES = [
     _attempt("files", "read_shared_memory_file", "attempt(lambda: open(BAIT['shared']).read())"),
     _attempt("files", "read_shadow", "attempt(lambda: open('/etc/shadow').read())"),
     _attempt("files", "read_users", "attempt(lambda: 'root:' in open('/etc/passwd').read())"),
-    _attempt("files", "read_host_name", "attempt(lambda: BAIT['host'] in open('/etc/hostname').read() + os.uname().nodename)"),
+    _attempt(
+        "files", "read_host_name", "attempt(lambda: BAIT['host'] in open('/etc/hostname').read() + os.uname().nodename)"
+    ),
     _attempt("files", "list_homes", "attempt(lambda: os.listdir('/home') + os.listdir('/root'))"),
     _attempt(
         "files", "write_open_folder", "attempt(lambda: open(BAIT['folder'] + '/made', 'w').write('x'))", short=True
     ),
-    _attempt("files", "append_to_open_file", "attempt(lambda: os.write(os.open(BAIT['shared'], os.O_WRONLY | os.O_APPEND), b'x'))"),
-    _attempt("files", "write_standard_library", "attempt(lambda: open(os.__file__, 'a').write('#'))", short=True),
+    _attempt(
+        "files",
+        "append_to_open_file",
+        "attempt(lambda: os.write(os.open(BAIT['shared'], os.O_WRONLY | os.O_APPEND), b'x'))",
+    ),
     _attempt("files", "delete_standard_library", "attempt(lambda: os.unlink(os.__file__) or 'deleted')"),
     _attempt("files", "replace_interpreter", "attempt(lambda: os.rename(sys.executable, 'gone') or 'moved')"),
     _attempt(
@@ -73,7 +79,11 @@ attempt(look)
         short=True,
     ),
     _attempt("files", "root_of_first_process", "attempt(lambda: os.listdir('/proc/1/root/home'))"),
-    _attempt("files", "environment", "attempt(lambda: [n for n in os.environ if 'KEY' in n or 'TOKEN' in n or 'SECRET' in n])"),
+    _attempt(
+        "files",
+        "environment",
+        "attempt(lambda: [n for n in os.environ if 'KEY' in n or 'TOKEN' in n or 'SECRET' in n])",
+    ),
     _attempt("files", "raw_memory", "attempt(lambda: open('/dev/mem', 'rb').read(1) or open('/dev/kmem', 'rb'))"),
     _attempt("files", "kernel_log", "attempt(lambda: open('/dev/kmsg').readline())"),
     _attempt("files", "kernel_settings", "attempt(lambda: open('/proc/sys/kernel/core_pattern', 'r+').write('|/x'))"),
@@ -90,6 +100,11 @@ def inherited():
             kind = os.fstat(number).st_mode
         except OSError:
             continue
+        if stat.S_ISDIR(kind):
+            try:
+                os.close(os.open(BAIT['file'].lstrip('/'), os.O_RDONLY, dir_fd=number))
+            except OSError:
+                continue
         if not stat.S_ISSOCK(kind):
             found.append((number, oct(kind)))
     return found
@@ -131,9 +146,7 @@ NETWORK = [
     _attempt(
         "network",
         "loopback_tcp",
-        _CONNECT.format(
-            family="socket.AF_INET", kind="socket.SOCK_STREAM", address="('127.0.0.1', BAIT['port'])"
-        ),
+        _CONNECT.format(family="socket.AF_INET", kind="socket.SOCK_STREAM", address="('127.0.0.1', BAIT['port'])"),
         short=True,
     ),
     _attempt(
@@ -156,9 +169,7 @@ attempt(send)
     _attempt(
         "network",
         "abstract_unix_socket",
-        _CONNECT.format(
-            family="socket.AF_UNIX", kind="socket.SOCK_STREAM", address="'\\0' + BAIT['abstract']"
-        ),
+        _CONNECT.format(family="socket.AF_UNIX", kind="socket.SOCK_STREAM", address="'\\0' + BAIT['abstract']"),
         short=True,
     ),
     _attempt(
@@ -180,7 +191,9 @@ def listen():
 attempt(listen)
 """,
     ),
-    _attempt("network", "raw_socket", "import socket\nattempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))"),
+    _attempt(
+        "network", "raw_socket", "import socket\nattempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))"
+    ),
     _attempt("network", "packet_socket", "import socket\nattempt(lambda: socket.socket(17, socket.SOCK_RAW, 768))"),
     # Sandlock gives one of its own making, which is no way to the kernel: option 39 is the true family.
     _attempt(
@@ -190,8 +203,16 @@ attempt(listen)
     ),
     _attempt("network", "vsock_to_host", "import socket\nattempt(lambda: socket.socket(40, socket.SOCK_STREAM))"),
     _attempt("network", "kernel_crypto", "import socket\nattempt(lambda: socket.socket(38, 5, 0))"),
-    _attempt("network", "network_interfaces", "import socket\nattempt(lambda: [n for _, n in socket.if_nameindex() if n != 'lo'])"),
-    _attempt("network", "look_up_local_name", "import socket\nattempt(lambda: [socket.create_connection(('localhost', BAIT['port']), 3)])"),
+    _attempt(
+        "network",
+        "network_interfaces",
+        "import socket\nattempt(lambda: [n for _, n in socket.if_nameindex() if n != 'lo'])",
+    ),
+    _attempt(
+        "network",
+        "look_up_local_name",
+        "import socket\nattempt(lambda: [socket.create_connection(('localhost', BAIT['port']), 3)])",
+    ),
 ]
 
 PROCESSES = [
@@ -220,10 +241,18 @@ reach('process_vm_readv', BAIT['victim'], ctypes.byref(vector), 1, ctypes.byref(
     _attempt("processes", "compare_processes", "reach('kcmp', BAIT['victim'], os.getpid(), 0, 0, 0)"),
     _attempt("processes", "handle_of_process", "attempt(lambda: os.pidfd_open(BAIT['victim']))"),
     _attempt("processes", "descriptor_of_process", "reach('pidfd_getfd', 3, 0, 0)"),
-    _attempt("processes", "priority_of_process", "attempt(lambda: os.setpriority(os.PRIO_PROCESS, BAIT['victim'], 19) or 'set')"),
+    _attempt(
+        "processes",
+        "priority_of_process",
+        "attempt(lambda: os.setpriority(os.PRIO_PROCESS, BAIT['victim'], 19) or 'set')",
+    ),
     _attempt("processes", "cores_of_process", "attempt(lambda: os.sched_setaffinity(BAIT['victim'], {0}) or 'set')"),
     _attempt("processes", "raise_priority", "attempt(lambda: os.setpriority(os.PRIO_PROCESS, 0, -5) or 'set')"),
-    _attempt("processes", "realtime_priority", "attempt(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)) or 'set')"),
+    _attempt(
+        "processes",
+        "realtime_priority",
+        "attempt(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)) or 'set')",
+    ),
     _attempt("processes", "become_root", "attempt(lambda: (os.setuid(0), os.geteuid())[1] == 0)"),
     _attempt("processes", "join_groups", "attempt(lambda: os.setgroups([0]) or 'set')"),
     _attempt(

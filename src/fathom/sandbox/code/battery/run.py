@@ -33,7 +33,7 @@ async def run_battery(
 
 
 async def _try(sandbox: CodeSandbox, attempt: Attempt, baits: Baits, limits: CodeLimits) -> Verdict:
-    facts = baits.facts(limits)
+    facts = baits.facts(limits, attempt.name)
     results = []
     try:
         results.append(await sandbox.run(program(attempt.code, facts), attempt.session))
@@ -44,4 +44,4 @@ async def _try(sandbox: CodeSandbox, attempt: Attempt, baits: Baits, limits: Cod
         detail = f"the sandbox failed: {fault}"
         return Verdict(name=attempt.name, kind=attempt.kind, outcome="unclear", detail=detail, seconds=0.0)
     await asyncio.sleep(0)  # connections that arrived are seen now
-    return judge(attempt, results, baits.secret, baits.breaches())
+    return judge(attempt, results, baits.secret, baits.breaches(attempt.name))
