@@ -161,7 +161,9 @@ def find_cgroups(mountinfo: str = "", own: str = "") -> Cgroups:
     those files under `/proc/self`. Raises `ConfigError` with the reason where it cannot."""
     mounts = _mounts(mountinfo or Path("/proc/self/mountinfo").read_text())
     paths = _own_paths(own or Path("/proc/self/cgroup").read_text())
-    parents = {name: _within(mounts[name], paths[name]) for name in ("memory", "pids", "cpu") if name in mounts}
+    parents: dict[str, Path] = {
+        name: _within(mounts[name], paths[name]) for name in ("memory", "pids", "cpu") if name in mounts
+    }
     if "memory" in parents and "pids" in parents:
         for name, folder in parents.items():
             if not os.access(folder, os.W_OK):
@@ -185,7 +187,7 @@ def _mounts(mountinfo: str) -> dict[str, tuple[str, Path]]:
     found: dict[str, tuple[str, Path]] = {}
     for line in mountinfo.splitlines():
         fields, _, tail = line.partition(" - ")
-        parts, (kind, _, options) = fields.split(), (tail.split() + ["", "", ""])[:3]
+        parts, (kind, _, options) = fields.split(), [*tail.split(), "", "", ""][:3]
         if kind == "cgroup2":
             found.setdefault("", (parts[3], Path(parts[4])))
         elif kind == "cgroup":

@@ -163,8 +163,8 @@ class LandlockLauncher:
         return gone
 
     def _orphans(self) -> bool:
-        """Whether there are processes that their parents left, which come to this one. Sandlock ends those of a worker a
-        moment after the worker; those of a worker that still runs may stay."""
+        """Whether there are processes that their parents left, which come to this one. Sandlock ends those of a worker
+        a moment after the worker; those of a worker that still runs may stay."""
         known, left = {process.pid for process, _ in self._running.values()}, False
         for pid, state in children_of(os.getpid()):
             if pid in known:
@@ -207,19 +207,19 @@ def link_tree(folder: Path, mounts: list[Mount]) -> None:
 
 
 def empty_folder(folder: Path) -> bool:
-    """Remove all that is in `folder`, following no links; whether that could be done. However deep folders stand in each
-    other: what is in one is moved up before it is removed."""
+    """Remove all that is in `folder`, following no links; whether that could be done. However deep folders stand in
+    each other: what is in one is moved up before it is removed."""
     mark, numbers = f"moved-{secrets.token_hex(8)}-", itertools.count()
     try:
-        while entries := list(os.scandir(folder)):
+        while entries := list(folder.iterdir()):
             for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)
+                if entry.is_symlink() or not entry.is_dir():
+                    entry.unlink()
                     continue
-                os.chmod(entry.path, 0o700)
-                for name in os.listdir(entry.path):
-                    os.rename(f"{entry.path}/{name}", f"{folder}/{mark}{next(numbers)}")
-                os.rmdir(entry.path)
+                entry.chmod(0o700)
+                for inner in list(entry.iterdir()):
+                    inner.rename(folder / f"{mark}{next(numbers)}")
+                entry.rmdir()
     except OSError:
         return False
     return True

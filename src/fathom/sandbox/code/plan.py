@@ -1,4 +1,4 @@
-"""What the spawner is told once, and the ends it reports. Plain dataclasses that travel as JSON; standard library only."""
+"""What the spawner is told once, and the ends it reports: plain dataclasses that travel as JSON."""
 
 import json
 import resource
@@ -19,7 +19,8 @@ PYTHON_FLAGS = ("-s", "-S", "-P")
 @dataclass(frozen=True)
 class SpawnPlan:
     """How workers are started. `program` is bubblewrap's path; `worker` the text of the program inside and `settings`
-    its argument; `memory` and `disk` are bytes; `user` is the first user id for code where the spawner is root; `slots` is how many workers there may be at once."""
+    its argument; `memory` and `disk` are bytes; `user` is the first user id for code where the spawner is root; `slots`
+    is how many workers there may be at once."""
 
     backend: str
     program: str

@@ -30,9 +30,9 @@ class MadeFile(Frozen):
 
 
 class CodeResult(Frozen):
-    """How a run ended and what it left. `stdout` and `stderr` are within their limits; where they were longer, `..._cut`
-    is set and a line in them says how much is missing. `fresh`: nothing of an earlier run was there. `seconds` is wall
-    time from when the code was handed over."""
+    """How a run ended and what it left. `stdout` and `stderr` are within their limits; where they were longer,
+    `..._cut` is set and a line in them says how much is missing. `fresh`: nothing of an earlier run was there.
+    `seconds` is wall time from when the code was handed over."""
 
     end: End
     stdout: str = ""

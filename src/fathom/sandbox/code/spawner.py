@@ -35,10 +35,11 @@ class Spawner:
         """Go on until the supervisor is gone."""
         while os.getppid() == self._parent:
             wait_s = _SOON_S if self._launcher.ending else _LATER_S
-            ready, _, _ = select.select([self._control, self._bell], [], [], wait_s)
+            control = self._control.fileno()
+            ready, _, _ = select.select([control, self._bell], [], [], wait_s)
             if self._bell in ready:
                 os.read(self._bell, 4096)
-            if self._control in ready and not self._take():
+            if control in ready and not self._take():
                 return
             for gone in self._launcher.reap():
                 self._say({"exited": gone.worker, "status": gone.status, "oom": gone.out_of_memory})

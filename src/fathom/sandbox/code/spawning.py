@@ -67,6 +67,17 @@ class SpawnedWorkers:
             self._spawner = None
 
 
+def _start_process(control: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "fathom.sandbox.code.spawner", str(control)],
+        pass_fds=[control],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # an interrupt at the terminal is the supervisor's to handle
+    )
+
+
 class _Spawner:
     """The spawner process and the socket to it."""
 
@@ -81,16 +92,8 @@ class _Spawner:
         """Raises `ConfigError` with the spawner's reason where it finds this machine unfit."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        command = [sys.executable, "-P", "-m", "fathom.sandbox.code.spawner", str(theirs.fileno())]
         with theirs:
-            process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # an interrupt at the terminal is the supervisor's to handle
-            )
+            process = _start_process(theirs.fileno())
         spawner = cls(process, ours)
         try:
             spawner._send(plan.to_json())

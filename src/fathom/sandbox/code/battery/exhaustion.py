@@ -1,5 +1,7 @@
-"""Attempts to use up: time, memory, disk, output, processes. Each asks for a small multiple of what it may have, so that
-it does no harm where nothing stops it."""
+"""Attempts to use up: time, memory, disk, output, processes.
+
+Each asks for a small multiple of what it may have, so that it does no harm where nothing stops it.
+"""
 
 from fathom.sandbox.code.battery.attempt import Attempt, Kind
 from fathom.sandbox.code.protocol import End
@@ -317,18 +319,37 @@ weigh(total, BAIT['disk'] * {_DISK_SLACK})
     _attempt(
         "disk",
         "large_hole",
-        "import signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nattempt(lambda: os.truncate(os.open('hole', os.O_CREAT | os.O_RDWR), 1 << 40) or 'made')",
+        """
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+attempt(lambda: os.truncate(os.open('hole', os.O_CREAT | os.O_RDWR), 1 << 40) or 'made')
+""",
     ),
     _attempt(
         "disk",
         "many_names",
-        "for n in range(30_000):\n    try:\n        open(f'n{n}', 'w').close()\n    except OSError:\n        break\nweigh(n, 30_000)",
+        """
+for number in range(30_000):
+    try:
+        open(f'n{number}', 'w').close()
+    except OSError:
+        break
+weigh(number, 30_000)
+""",
         ends=("memory", "timeout"),
     ),
     _attempt(
         "disk",
         "deep_folders",
-        "for n in range(3000):\n    try:\n        os.mkdir('d')\n        os.chdir('d')\n    except OSError:\n        break\nweigh(n, 3000)",
+        """
+for number in range(3000):
+    try:
+        os.mkdir('d')
+        os.chdir('d')
+    except OSError:
+        break
+weigh(number, 3000)
+""",
         ends=("memory", "timeout"),
     ),
 ]

@@ -156,7 +156,13 @@ STATE = [
     _left("file_in_work_folder", "open('left', 'w').write('x')", "os.path.exists('left')", short=True),
     _left(
         "file_in_shared_folders",
-        "for f in ('/tmp', '/dev/shm', '/var/tmp'):\n    try:\n        open(f + '/left', 'w').write('x')\n    except OSError:\n        pass",
+        """
+for folder in ('/tmp', '/dev/shm', '/var/tmp'):
+    try:
+        open(folder + '/left', 'w').write('x')
+    except OSError:
+        pass
+""",
         "[f for f in ('/tmp/left', '/dev/shm/left', '/var/tmp/left') if os.path.exists(f)]",
         short=True,
     ),
@@ -179,7 +185,15 @@ STATE = [
     ),
     _left(
         "abstract_socket_between_sessions",
-        "import socket\ns = socket.socket(socket.AF_UNIX)\ntry:\n    s.bind('\\0left-by-session')\n    s.listen()\nexcept OSError:\n    pass",
+        """
+import socket
+try:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind('\\0left-by-session')
+    server.listen()
+except OSError:
+    pass
+""",
         "__import__('socket').socket(__import__('socket').AF_UNIX).connect_ex('\\0left-by-session') == 0",
         sessions=_TWO,
     ),

@@ -18,8 +18,8 @@ async def run_battery(
     at_once: int = 1,
     progress: Callable[[Verdict], None] = lambda verdict: None,
 ) -> list[Verdict]:
-    """A verdict on each attempt. `limits` are those of the sandbox. With one at a time, what is seen at the baits is known
-    to be its doing. What the sandbox itself does not get over is `unclear`."""
+    """A verdict on each attempt. `limits` are those of the sandbox. With one at a time, what is seen at the baits is
+    known to be its doing. What the sandbox itself does not get over is `unclear`."""
     turns = asyncio.Semaphore(at_once)
 
     async def one(attempt: Attempt) -> Verdict:
