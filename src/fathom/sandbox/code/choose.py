@@ -5,6 +5,7 @@ not start, or that one attempt gets out of, is not used; where no other is left 
 in a plain process.
 """
 
+from collections.abc import Callable
 from importlib import resources
 
 from fathom.core.errors import ConfigError, FathomError
@@ -26,28 +27,30 @@ HINT = (
 TEST_LIMITS = CodeLimits(
     timeout_s=20, memory_mb=192, processes=24, disk_mb=8, flood_bytes=2_000_000, files=4, files_bytes=100_000
 )
+Maker = Callable[[Backend, CodeSandboxConfig], CodeSandbox]
 _AT_ONCE = 4
 
 
-async def open_sandbox(config: CodeSandboxConfig = CodeSandboxConfig()) -> CodeSandbox:
-    """A sandbox that passed its self-test, of the first kind in `config.backends` that does. Raises `ConfigError` that
-    says of each kind why it does not serve, and what to install."""
+async def open_sandbox(config: CodeSandboxConfig = CodeSandboxConfig(), make: Maker | None = None) -> CodeSandbox:
+    """A sandbox that passed its self-test, of the first kind in `config.backends` that does. `make` makes one of a kind
+    (`make_sandbox`). Raises `ConfigError` that says of each kind why it does not serve, and what to install."""
+    make = make or make_sandbox
     reasons = []
     for backend in config.backends:
         try:
-            await self_test(backend, config)
-            return make_sandbox(backend, config)
+            await self_test(make, backend, config)
+            return make(backend, config)
         except FathomError as error:
             reasons.append(f"{backend}: {error}")
     raise ConfigError("code cannot be isolated on this machine; " + "; ".join(reasons), hint=HINT)
 
 
-async def self_test(backend: Backend, config: CodeSandboxConfig) -> None:
+async def self_test(make: Maker, backend: Backend, config: CodeSandboxConfig) -> None:
     """Raises `ConfigError` where a sandbox of that kind does not start or does not hold."""
     small = config.model_copy(
         update={"limits": TEST_LIMITS, "preload": (), "packages": (), "warm": 0, "slots": _AT_ONCE}
     )
-    sandbox = make_sandbox(backend, small)
+    sandbox = make(backend, small)
     try:
         verdicts = await run_battery(sandbox, SHORT, TEST_LIMITS, at_once=_AT_ONCE)
     finally:

@@ -22,6 +22,19 @@ class Captured(Frozen):
     cut: bool
 
 
+def shortened(text: str, keep: int) -> Captured:
+    """The beginning and the end of `text`, some `keep` bytes in all, as `Capture` keeps them."""
+    data = text.encode("utf-8", "replace")
+    head, tail = data[: keep - keep // 4], data[keep - keep // 4 :][-(keep // 4) :]
+    return _joined(head, tail, len(data))
+
+
+def _joined(head: bytes | bytearray, tail: bytes | bytearray, count: int) -> Captured:
+    left_out = count - len(head) - len(tail)
+    gap = f"\n[... {left_out} bytes left out ...]\n".encode() if left_out else b""
+    return Captured(text=(bytes(head) + gap + bytes(tail)).decode("utf-8", "replace"), cut=left_out > 0)
+
+
 class Capture:
     """Reads the pipe `descriptor` as fast as it fills, keeps the beginning and the end, `keep` bytes in all, and counts
     the rest. `on_flood` is called once, when more than `flood` bytes came since the last `take`."""
@@ -62,11 +75,9 @@ class Capture:
         """What came since the last call, whatever is in the pipe by now included."""
         if not self.ended.is_set():
             self._read()
-        left_out = self._count - len(self._head) - len(self._tail)
-        gap = f"\n[... {left_out} bytes left out ...]\n".encode() if left_out else b""
-        text = (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
+        captured = _joined(self._head, self._tail, self._count)
         self._head, self._tail, self._count = bytearray(), bytearray(), 0
-        return Captured(text=text, cut=left_out > 0)
+        return captured
 
     def close(self) -> None:
         """Read what is there, and no more. It can still be taken."""

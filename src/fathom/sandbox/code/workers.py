@@ -7,6 +7,7 @@ far as its own code is concerned, since that is all it can lie about.
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -21,6 +22,8 @@ from fathom.sandbox.code.plan import Exit
 from fathom.sandbox.code.protocol import CodeResult, End, MadeFile
 from fathom.sandbox.code.streams import Capture, Channel
 
+# Where files stand that a sandbox without a file system of its own sees; a traceback tells of the machine by it.
+_PLACES = re.compile(r"/[^\s'\":]*/fathom-code-\d+-\d+(?:/tree)?")
 _GRACE_S = 0.5  # for output of processes that outlive the code
 _END_S = 20.0  # for a killed worker to be gone
 
@@ -118,8 +121,8 @@ class Worker:
         out, err = self._out.take(), self._err.take()
         return CodeResult(
             end=end,
-            stdout=out.text,
-            stderr=err.text,
+            stdout=_PLACES.sub("", out.text),
+            stderr=_PLACES.sub("", err.text),
             stdout_cut=out.cut,
             stderr_cut=err.cut,
             files=_files(report, self._limits),
