@@ -51,7 +51,7 @@ async def started(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
 
 
 class ScriptedCodeSandbox:
-    """Gives `results` in order; one that is an exception is raised. `asked` holds what was run, and in which session."""
+    """Gives `results` in order, or raises them. `asked` holds (code, session) of each run."""
 
     name = "scripted"
 

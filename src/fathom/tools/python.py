@@ -1,5 +1,5 @@
-"""`PythonInterpreter`: code in isolation. The name is that of the released system, and so is that in tagged text the code
-travels outside of the JSON (`llm/wire.py`).
+"""`PythonInterpreter`: code in isolation. The name is that of the released system, and so is that the code travels
+outside of the JSON in tagged text (`llm/wire.py`).
 
 Reference: Tongyi DeepResearch report, tools; the wording of results is our own.
 """

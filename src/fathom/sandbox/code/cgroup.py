@@ -156,13 +156,15 @@ def start_time(pid: int) -> str:
     return stat.rpartition(")")[2].split()[19]
 
 
-def find_cgroups(mountinfo: str = "", own: str = "") -> Cgroups:
+def find_cgroups(mountinfo: str | None = None, own: str | None = None) -> Cgroups:
     """Where this process can make groups with limits of memory and processes. `mountinfo` and `own` are the texts of
     those files under `/proc/self`. Raises `ConfigError` with the reason where it cannot."""
-    mounts = _mounts(mountinfo or Path("/proc/self/mountinfo").read_text())
-    paths = _own_paths(own or Path("/proc/self/cgroup").read_text())
+    mounts = _mounts(Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo)
+    paths = _own_paths(Path("/proc/self/cgroup").read_text() if own is None else own)
     parents: dict[str, Path] = {
-        name: _within(mounts[name], paths[name]) for name in ("memory", "pids", "cpu") if name in mounts
+        name: _within(mounts[name], paths[name])
+        for name in ("memory", "pids", "cpu")
+        if name in mounts and name in paths
     }
     if "memory" in parents and "pids" in parents:
         for name, folder in parents.items():

@@ -28,6 +28,8 @@ TEST_LIMITS = CodeLimits(
     timeout_s=20, memory_mb=192, processes=24, disk_mb=8, flood_bytes=2_000_000, files=4, files_bytes=100_000
 )
 Maker = Callable[[Backend, CodeSandboxConfig], CodeSandbox]
+# A guest in WebAssembly has no system calls and no processes to try these with, and is slow to start.
+_ABSENT: dict[Backend, tuple[str, ...]] = {"wasm": ("kernel", "processes")}
 _AT_ONCE = 4
 
 
@@ -52,7 +54,8 @@ async def self_test(make: Maker, backend: Backend, config: CodeSandboxConfig) ->
     )
     sandbox = make(backend, small)
     try:
-        verdicts = await run_battery(sandbox, SHORT, TEST_LIMITS, at_once=_AT_ONCE)
+        attempts = [attempt for attempt in SHORT if attempt.kind not in _ABSENT.get(backend, ())]
+        verdicts = await run_battery(sandbox, attempts, TEST_LIMITS, at_once=_AT_ONCE)
     finally:
         await sandbox.close()
     broken = [f"{verdict.name} {verdict.outcome} ({verdict.detail})" for verdict in verdicts if not verdict.held]

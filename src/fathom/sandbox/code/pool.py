@@ -136,6 +136,7 @@ class PooledSandbox:
         self._waiting += 1
         try:
             while True:
+                self._require_open()
                 self._make()
                 made = await self._ready.get()
                 if isinstance(made, ProviderFault):
@@ -153,9 +154,7 @@ class PooledSandbox:
 
     def _make(self) -> None:
         for _ in range(self._wanted - self._ready.qsize() - len(self._making)):
-            task = asyncio.create_task(self._make_one())
-            self._making.add(task)
-            task.add_done_callback(self._making.discard)
+            self._making.add(asyncio.create_task(self._make_one()))
 
     async def _make_one(self) -> None:
         try:
@@ -164,6 +163,9 @@ class PooledSandbox:
             if self._waiting > self._ready.qsize():  # else the next one who needs a worker finds out
                 self._ready.put_nowait(fault)
             return
+        finally:
+            # At once, and not when the task is found to be done: what was made is counted where it went.
+            self._making = {task for task in self._making if task is not asyncio.current_task()}
         if self._ready.qsize() >= self._wanted:
             await self._end(worker)
         else:
@@ -175,10 +177,12 @@ class PooledSandbox:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise ProviderFault("the sandbox was closed", kind="refused")
+            raise _closed_fault()
 
     async def close(self) -> None:
         self._closed = True
+        for _ in range(self._waiting):
+            self._ready.put_nowait(_closed_fault())
         tasks = [*self._making, *([self._sweeping] if self._sweeping else [])]
         for task in tasks:
             task.cancel()
@@ -186,7 +190,11 @@ class PooledSandbox:
         left = [session.worker for session in self._sessions.values() if session.worker is not None]
         while not self._ready.empty():
             made = self._ready.get_nowait()
-            left += [made] if isinstance(made, Worker) else []
+            left += [] if isinstance(made, ProviderFault) else [made]
         self._sessions.clear()
         await asyncio.gather(*(self._end(worker) for worker in left))
         await self._workers.close()
+
+
+def _closed_fault() -> ProviderFault:
+    return ProviderFault("the sandbox was closed", kind="refused")

@@ -28,7 +28,7 @@ _GRACE_S = 0.5  # for output of processes that outlive the code
 _END_S = 20.0  # for a killed worker to be gone
 
 
-class _Report(Frozen):
+class Report(Frozen):
     """What a worker says of a run."""
 
     end: Literal["ok", "error", "memory"]
@@ -125,13 +125,13 @@ class Worker:
             stderr=_PLACES.sub("", err.text),
             stdout_cut=out.cut,
             stderr_cut=err.cut,
-            files=_files(report, self._limits),
+            files=files_within(report, self._limits),
             files_left_out=report.files_left_out if report else 0,
             fresh=fresh,
             seconds=seconds,
         )
 
-    async def _listen(self, code: str, last: bool) -> tuple[End, _Report | None]:
+    async def _listen(self, code: str, last: bool) -> tuple[End, Report | None]:
         """How the run ended, and the worker's report where there is one."""
         asked = asyncio.create_task(self._ask(code, last))
         flooded = asyncio.create_task(self._flooded.wait())
@@ -150,11 +150,11 @@ class Worker:
             return report.end, report
         return await self._post_mortem(), None
 
-    async def _ask(self, code: str, last: bool) -> _Report | None:
+    async def _ask(self, code: str, last: bool) -> Report | None:
         """The worker's report; None where it ended, or said what no worker says."""
         try:
             await self._channel.send({"code": code, "last": last})
-            return _Report.model_validate(await self._channel.receive())
+            return Report.model_validate(await self._channel.receive())
         except (EOFError, ConnectionError, ValueError):
             return None
 
@@ -211,7 +211,7 @@ async def connected(number: int, owner: WorkerSource) -> AsyncIterator[tuple[Wor
         raise ProviderFault(f"a sandbox could not be started: {error.strerror}") from None
 
 
-def _files(report: _Report | None, limits: CodeLimits) -> tuple[MadeFile, ...]:
+def files_within(report: Report | None, limits: CodeLimits) -> tuple[MadeFile, ...]:
     """The files of a report as far as they are within the limits and have names that stay inside a folder."""
     files: list[MadeFile] = []
     room = limits.files_bytes

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fathom.sandbox.code import worker
+from fathom.sandbox.code.landlock import empty_folder
 from fathom.sandbox.code.worker import Mark, collect
 
 
@@ -69,7 +70,6 @@ def test_very_many_entries_and_very_deep_folders_end_the_search(tmp_path: Path) 
         (tmp_path / f"{number:05}").touch()
     files, left_out = given_back(tmp_path, files=3)
     assert len(files) == 3 and left_out == worker.MAX_SEEN - 3
-    inner = tmp_path / "deep"
     folder = os.open(tmp_path, os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=folder)
@@ -77,7 +77,20 @@ def test_very_many_entries_and_very_deep_folders_end_the_search(tmp_path: Path) 
         os.close(folder)
         folder = below
     os.close(folder)
-    assert given_back(tmp_path, files=1)[0].keys() == {"00000"} and not inner.exists()
+    assert given_back(tmp_path, files=1)[0].keys() == {"00000"}
+    assert empty_folder(tmp_path) and list(tmp_path.iterdir()) == []
+
+
+def test_emptying_a_folder_follows_no_links_and_opens_what_was_closed(tmp_path: Path) -> None:
+    work, kept = tmp_path / "work", tmp_path / "kept"
+    (work / "a" / "b").mkdir(parents=True)
+    kept.mkdir()
+    (kept / "file").write_text("x")
+    (work / "a" / "b" / "link").symlink_to(kept)
+    (work / "a" / "file").symlink_to(kept / "file")
+    (work / "a" / "b").chmod(0)
+    assert empty_folder(work) and list(work.iterdir()) == [] and (kept / "file").read_text() == "x"
+    assert not empty_folder(tmp_path / "gone")
 
 
 def test_a_folder_that_is_gone_gives_nothing(tmp_path: Path) -> None:
