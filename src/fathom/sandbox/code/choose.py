@@ -33,17 +33,22 @@ _ABSENT: dict[Backend, tuple[str, ...]] = {"wasm": ("kernel", "processes")}
 _AT_ONCE = 4
 
 
-async def open_sandbox(config: CodeSandboxConfig = CodeSandboxConfig(), make: Maker | None = None) -> CodeSandbox:
-    """A sandbox that passed its self-test, of the first kind in `config.backends` that does. `make` makes one of a kind
-    (`make_sandbox`). Raises `ConfigError` that says of each kind why it does not serve, and what to install."""
-    make = make or make_sandbox
+async def open_sandbox(config: CodeSandboxConfig = CodeSandboxConfig()) -> PooledSandbox:
+    """A sandbox that passed its self-test, of the first kind in `config.backends` that does. Raises `ConfigError`."""
+    return make_sandbox(await choose_backend(config), config)
+
+
+async def choose_backend(config: CodeSandboxConfig, make: Maker | None = None) -> Backend:
+    """The first kind in `config.backends` that passes its self-test. `make` makes one of a kind (`make_sandbox`).
+    Raises `ConfigError` that says of each kind why it does not serve, and what to install."""
     reasons = []
     for backend in config.backends:
         try:
-            await self_test(make, backend, config)
-            return make(backend, config)
+            await self_test(make or make_sandbox, backend, config)
         except FathomError as error:
             reasons.append(f"{backend}: {error}")
+        else:
+            return backend
     raise ConfigError("code cannot be isolated on this machine; " + "; ".join(reasons), hint=HINT)
 
 
@@ -63,7 +68,7 @@ async def self_test(make: Maker, backend: Backend, config: CodeSandboxConfig) ->
         raise ConfigError(f"{len(broken)} of {len(verdicts)} attempts of the self-test: {broken[0]}")
 
 
-def make_sandbox(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+def make_sandbox(backend: Backend, config: CodeSandboxConfig) -> PooledSandbox:
     """A sandbox of that kind, untested. Raises `ConfigError` where its parts are not installed."""
     if backend == "wasm":
         return wasm_sandbox(config)

@@ -40,6 +40,7 @@ class PooledSandbox:
         self._slots = asyncio.Semaphore(config.slots)
         self._ready: asyncio.Queue[Worker | ProviderFault] = asyncio.Queue()
         self._making: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._sessions: dict[str, _Session] = {}
         self._sweeping: asyncio.Task[None] | None = None
@@ -57,9 +58,20 @@ class PooledSandbox:
 
     async def _run_once(self, code: str) -> CodeResult:
         await self._acquire_slot()
+        worker: Worker | None = None
         try:
             worker = await self._take()
             return await worker.run(code, last=True)
+        finally:
+            # The result is there before the worker is gone; its slot is free after that.
+            retiring = asyncio.create_task(self._retire(worker))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, worker: Worker | None) -> None:
+        try:
+            if worker is not None:
+                await self._end(worker)
         finally:
             self._slots.release()
 
@@ -192,7 +204,7 @@ class PooledSandbox:
             made = self._ready.get_nowait()
             left += [] if isinstance(made, ProviderFault) else [made]
         self._sessions.clear()
-        await asyncio.gather(*(self._end(worker) for worker in left))
+        await asyncio.gather(*(self._end(worker) for worker in left), *self._retiring)
         await self._workers.close()
 
 

@@ -101,8 +101,8 @@ class Worker:
         return self
 
     async def run(self, code: str, *, last: bool) -> CodeResult:
-        """The result of `code`. After the `last` run, and after any that did not end by itself, the worker is gone.
-        Raises `ProviderFault` where the spawner is."""
+        """The result of `code`. A worker whose code did not end by itself is gone afterwards; the `last` run leaves it
+        to be ended. Raises `ProviderFault` where the spawner is gone."""
         self._flooded.clear()
         for stream in (self._out, self._err):
             stream.take()  # what processes of the run before said meanwhile
@@ -112,9 +112,7 @@ class Worker:
         try:
             end, report = await self._listen(code, last)
             seconds = time.monotonic() - began
-            finished = report is not None and not last
-            if report is not None and last:
-                await self._linger()
+            finished = report is not None and (not last or await self._fell_silent())
         finally:
             if not finished:
                 await asyncio.shield(self.end())
@@ -166,11 +164,13 @@ class Worker:
         await self.end()
         return "memory" if self.exited.result().out_of_memory else "died"
 
-    async def _linger(self) -> None:
-        """Wait for the last output, but not for long: a process that outlives the code may hold the pipes open."""
+    async def _fell_silent(self) -> bool:
+        """Wait for the last output, but not for long: a process that outlives the code may hold the pipes open. Whether
+        all of it came."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):
                 await asyncio.gather(self._out.ended.wait(), self._err.ended.wait())
+        return self._out.ended.is_set() and self._err.ended.is_set()
 
     def hang_up(self) -> None:
         """Let go of the socket to it."""

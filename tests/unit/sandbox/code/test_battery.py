@@ -11,7 +11,7 @@ from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.battery.attempt import Attempt, judge, program
 from fathom.sandbox.code.battery.attempts import ALL, SHORT
 from fathom.sandbox.code.battery.run import run_battery
-from fathom.sandbox.code.choose import open_sandbox, self_test
+from fathom.sandbox.code.choose import choose_backend, make_sandbox, self_test
 from fathom.sandbox.code.config import Backend, CodeSandboxConfig
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox, MadeFile
 
@@ -100,7 +100,7 @@ async def test_the_choice_fails_closed_and_says_what_to_install(tmp_path: Path) 
         return ScriptedCodeSandbox(*[result("ESCAPED everything\n")] * 100)
 
     with pytest.raises(ConfigError) as refused:
-        await open_sandbox(small(), make)
+        await choose_backend(small(), make)
     assert made == ["bubblewrap", "landlock", "wasm"]
     text = str(refused.value)
     assert "there is no bubblewrap" in text and "landlock: " in text and "escaped (ESCAPED everything)" in text
@@ -110,17 +110,13 @@ async def test_the_choice_fails_closed_and_says_what_to_install(tmp_path: Path) 
 async def test_the_first_kind_that_holds_is_taken() -> None:
     def make(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
         word = "ESCAPED" if backend == "bubblewrap" else "STOPPED"
-        made = ScriptedCodeSandbox(*[result(f"{word} it\n")] * 100)
-        made.name = backend
-        return made
+        return ScriptedCodeSandbox(*[result(f"{word} it\n")] * 100)
 
-    assert (await open_sandbox(small(), make)).name == "landlock"
+    assert await choose_backend(small(), make) == "landlock"
 
 
 @pytest.mark.parametrize("kind", ["bubblewrap", "landlock", "wasm"])
 async def test_a_real_sandbox_passes_its_self_test(kind: Backend) -> None:
-    from fathom.sandbox.code.choose import make_sandbox
-
     try:
         await (await started(kind, small())).close()
     except ConfigError as error:

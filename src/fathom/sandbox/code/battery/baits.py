@@ -81,7 +81,11 @@ class Baits:
             seen.append("the process was killed")
         if abs(time.time() - time.monotonic() - self._clock) > _CLOCK_SLACK_S:
             seen.append("the clock was set")
-        return seen + [f"process {pid} was left behind" for pid in processes_with(self._marker(attempt))]
+        return seen + [f"process {pid} was left behind" for pid in self.left_behind(attempt)]
+
+    def left_behind(self, attempt: str) -> list[int]:
+        """The processes that an attempt started and that are still there."""
+        return processes_with(self._marker(attempt))
 
 
 def processes_with(word: str) -> list[int]:

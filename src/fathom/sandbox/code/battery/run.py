@@ -9,6 +9,8 @@ from fathom.sandbox.code.battery.baits import Baits, laid_out
 from fathom.sandbox.code.config import CodeLimits
 from fathom.sandbox.code.protocol import CodeSandbox
 
+_GONE_S = 3.0
+
 
 async def run_battery(
     sandbox: CodeSandbox,
@@ -43,5 +45,9 @@ async def _try(sandbox: CodeSandbox, attempt: Attempt, baits: Baits, limits: Cod
     except ProviderFault as fault:
         detail = f"the sandbox failed: {fault}"
         return Verdict(name=attempt.name, kind=attempt.kind, outcome="unclear", detail=detail, seconds=0.0)
+    for _ in range(int(_GONE_S / 0.05)):  # a worker is gone a moment after its result is there
+        if not baits.left_behind(attempt.name):
+            break
+        await asyncio.sleep(0.05)
     await asyncio.sleep(0)  # connections that arrived are seen now
     return judge(attempt, results, baits.secret, baits.breaches(attempt.name))
