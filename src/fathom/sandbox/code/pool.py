@@ -39,8 +39,8 @@ class PooledSandbox:
         self._workers, self._config, self._clock = workers, config, clock
         self._slots = asyncio.Semaphore(config.slots)
         self._ready: asyncio.Queue[Worker | ProviderFault] = asyncio.Queue()
-        self._making: set[asyncio.Task[None]] = set()
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._making: list[asyncio.Task[None]] = []
+        self._leaving: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._sessions: dict[str, _Session] = {}
         self._sweeping: asyncio.Task[None] | None = None
@@ -54,7 +54,8 @@ class PooledSandbox:
         """Wait until as many workers are ready as are to be held so."""
         self._require_open()
         self._make()
-        await asyncio.gather(*self._making)
+        if self._making:
+            await asyncio.wait(self._making)
 
     async def _run_once(self, code: str) -> CodeResult:
         await self._acquire_slot()
@@ -64,9 +65,7 @@ class PooledSandbox:
             return await worker.run(code, last=True)
         finally:
             # The result is there before the worker is gone; its slot is free after that.
-            retiring = asyncio.create_task(self._retire(worker))
-            self._retiring.add(retiring)
-            retiring.add_done_callback(self._retiring.discard)
+            self._see_off(asyncio.create_task(self._retire(worker)))
 
     async def _retire(self, worker: Worker | None) -> None:
         try:
@@ -165,8 +164,19 @@ class PooledSandbox:
         return 0 if self._closed else self._config.warm + self._waiting
 
     def _make(self) -> None:
-        for _ in range(self._wanted - self._ready.qsize() - len(self._making)):
-            self._making.add(asyncio.create_task(self._make_one()))
+        """Begin to make workers that are wanted, or stop making those that are not any more."""
+        missing = self._wanted - self._ready.qsize() - len(self._making)
+        for _ in range(missing):
+            self._making.append(asyncio.create_task(self._make_one()))
+        for _ in range(min(-missing, len(self._making))):
+            given_up = self._making.pop()
+            given_up.cancel()
+            self._see_off(given_up)
+
+    def _see_off(self, task: asyncio.Task[None]) -> None:
+        """Let a task come to its end; the pool is not closed before."""
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     async def _make_one(self) -> None:
         try:
@@ -177,7 +187,7 @@ class PooledSandbox:
             return
         finally:
             # At once, and not when the task is found to be done: what was made is counted where it went.
-            self._making = {task for task in self._making if task is not asyncio.current_task()}
+            self._making = [task for task in self._making if task is not asyncio.current_task()]
         if self._ready.qsize() >= self._wanted:
             await self._end(worker)
         else:
@@ -204,7 +214,7 @@ class PooledSandbox:
             made = self._ready.get_nowait()
             left += [] if isinstance(made, ProviderFault) else [made]
         self._sessions.clear()
-        await asyncio.gather(*(self._end(worker) for worker in left), *self._retiring)
+        await asyncio.gather(*(self._end(worker) for worker in left), *self._leaving, return_exceptions=True)
         await self._workers.close()
 
 

@@ -48,9 +48,8 @@ async def test_a_plain_process_is_found_out_by_every_attempt_that_may_be_made_in
     assert held <= {"link_as_result_file", "list_homes", "other_processes_by_proc", "handle_of_process"}
     assert verdicts["survivor"].detail.endswith("was left behind")
     assert verdicts["write_open_folder"].detail in ("a file was made", "ESCAPED 1")
-    Path("/tmp/left").unlink(missing_ok=True)
-    Path("/dev/shm/left").unlink(missing_ok=True)
-    Path("/var/tmp/left").unlink(missing_ok=True)
+    for folder in ("/tmp", "/dev/shm", "/var/tmp"):
+        (Path(folder) / "left").unlink(missing_ok=True)
 
 
 def result(stdout: str = "", **more: object) -> CodeResult:

@@ -125,6 +125,21 @@ async def test_a_worker_that_cannot_be_made_is_a_fault_of_whoever_waits_for_it()
     await sandbox.close()
 
 
+async def test_a_worker_that_nobody_waits_for_any_more_is_not_made() -> None:
+    source = ToyWorkers()
+    source.gate = asyncio.Event()
+    sandbox = pool(source, warm=0)
+    first, second = (asyncio.create_task(sandbox.run(name)) for name in ("first", "second"))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    third = asyncio.create_task(sandbox.run("third"))  # comes while the other is still being given up
+    source.gate.set()
+    assert {(await second).stdout, (await third).stdout} == {"second", "third"}
+    await sandbox.close()
+    assert not any(worker.alive for worker in source.made) and len(source.made) == 2
+
+
 async def test_a_session_has_one_worker_until_its_time_is_up() -> None:
     source, now = ToyWorkers(), [0.0]
     sandbox = pool(source, iter(lambda: now[0], None), warm=0)

@@ -163,7 +163,7 @@ for folder in ('/tmp', '/dev/shm', '/var/tmp'):
     except OSError:
         pass
 """,
-        "[f for f in ('/tmp/left', '/dev/shm/left', '/var/tmp/left') if os.path.exists(f)]",
+        "[f for f in ('/tmp', '/dev/shm', '/var/tmp') if os.path.exists(f + '/left')]",
         short=True,
     ),
     _left("variable", "left = 1", "'left' in globals()"),

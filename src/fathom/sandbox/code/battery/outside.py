@@ -82,7 +82,7 @@ attempt(look)
     _attempt(
         "files",
         "environment",
-        "attempt(lambda: [n for n in os.environ if 'KEY' in n or 'TOKEN' in n or 'SECRET' in n])",
+        "attempt(lambda: [n for n in os.environb if b'KEY' in n or b'TOKEN' in n or b'SECRET' in n])",
     ),
     _attempt("files", "raw_memory", "attempt(lambda: open('/dev/mem', 'rb').read(1) or open('/dev/kmem', 'rb'))"),
     _attempt("files", "kernel_log", "attempt(lambda: open('/dev/kmsg').readline())"),
