@@ -5,6 +5,7 @@ The interpreter stands under `/python` and the packages under `/packages`, where
 tells nothing of the machine.
 """
 
+import csv
 import re
 import sys
 import sysconfig
@@ -19,6 +20,7 @@ PACKAGES = "/packages"
 
 # Shared libraries, where Linux distributions keep them, and the loader's index.
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/usr/share/zoneinfo")
+_INSTALLERS = (".pth", ".dist-info", ".egg-info")
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -66,14 +68,19 @@ def package_mounts(names: Iterable[str]) -> list[Mount]:
     """The files of the distributions `names` and of all they require, as they stand in the folder of packages."""
     mounts: dict[str, Mount] = {}
     for distribution in _with_requirements(names):
-        for file in distribution.files or ():
-            top = file.parts[0]
-            if top in mounts or top in ("..", "__pycache__") or top.endswith((".pth", ".dist-info", ".egg-info")):
-                continue
+        for top in _top_names(distribution):
             source = Path(str(distribution.locate_file(top)))
-            if source.exists():
+            if top not in mounts and source.exists():
                 mounts[top] = Mount(str(source.resolve()), f"{PACKAGES}/{top}")
     return list(mounts.values())
+
+
+def _top_names(distribution: metadata.Distribution) -> list[str]:
+    """The first parts of the names of a distribution's files, but for what only installers read."""
+    # Of the text itself: an object for each of thousands of files takes a second.
+    rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+    names = dict.fromkeys(row[0].partition("/")[0] for row in rows if row)
+    return [name for name in names if name not in ("..", "__pycache__") and not name.endswith(_INSTALLERS)]
 
 
 def _with_requirements(names: Iterable[str]) -> list[metadata.Distribution]:

@@ -90,6 +90,8 @@ class LandlockLauncher:
     def spawn(self, worker: int, stdio: tuple[int, int, int]) -> None:
         from sandlock.sandbox import StdioMode
 
+        if not self._free:
+            raise OSError("no folder is free for another worker")
         slot = self._free.pop(0)
         settings = {**self._plan.settings, "packages": f"{self._tree}{PACKAGES}", "work": str(self._work(slot))}
         command = [f"{self._tree}{EXECUTABLE}", *PYTHON_FLAGS, "-c", self._plan.worker, json.dumps(settings)]

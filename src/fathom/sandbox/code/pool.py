@@ -164,14 +164,17 @@ class PooledSandbox:
         return 0 if self._closed else self._config.warm + self._waiting
 
     def _make(self) -> None:
-        """Begin to make workers that are wanted, or stop making those that are not any more."""
+        """Begin to make workers that are wanted, or do away with those that are not any more."""
         missing = self._wanted - self._ready.qsize() - len(self._making)
         for _ in range(missing):
             self._making.append(asyncio.create_task(self._make_one()))
-        for _ in range(min(-missing, len(self._making))):
-            given_up = self._making.pop()
-            given_up.cancel()
-            self._see_off(given_up)
+        for _ in range(-missing):
+            if self._making:
+                given_up = self._making.pop()
+                given_up.cancel()
+                self._see_off(given_up)
+            elif not isinstance(made := self._ready.get_nowait(), ProviderFault):
+                self._see_off(asyncio.create_task(self._end(made)))
 
     def _see_off(self, task: asyncio.Task[None]) -> None:
         """Let a task come to its end; the pool is not closed before."""

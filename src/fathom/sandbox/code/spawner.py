@@ -5,7 +5,7 @@ the one thread that started them. It starts, kills and reaps; code and output ne
 is gone, however that came about, the control socket ends, and the spawner ends every worker and removes what was made
 for them. When the spawner itself is killed, the kernel kills the workers.
 
-Messages are JSON, one per packet. In: the plan; then `{"spawn": id}` with three descriptors, `{"kill": id}`. Out:
+Messages are JSON, one in a packet. In: the plan; then `{"spawn": id}` with three descriptors, `{"kill": id}`. Out:
 `{"fit": true}` or `{"unfit": reason}`; `{"failed": id, "reason": text}`; `{"exited": id, "status": n, "oom": bool}`.
 """
 
@@ -57,6 +57,8 @@ class Spawner:
             self._launcher.kill(message["kill"])
             return True
         try:
+            if len(descriptors) != 3:
+                raise OSError("the descriptors of a worker did not arrive")
             self._launcher.spawn(message["spawn"], (descriptors[0], descriptors[1], descriptors[2]))
         except (OSError, ConfigError) as error:
             self._say({"failed": message["spawn"], "reason": str(error)[:500]})
@@ -83,7 +85,7 @@ def main(descriptor: int) -> None:
         launcher = _launcher(plan, ringing)
         control.send(json.dumps({"fit": True}).encode())
         Spawner(control, bell, launcher).serve()
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         control.send(json.dumps({"unfit": str(error)[:1000]}).encode())
     finally:
         if launcher is not None:

@@ -136,7 +136,9 @@ class _Spawner:
 
     def _send(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
         """Raises `OSError`. The spawner waits for nothing, so that a full socket is soon read."""
-        select.select([], [self._control], [], _SAY_S)
+        room = select.poll()
+        room.register(self._control, select.POLLOUT)
+        room.poll(_SAY_S * 1000)
         socket.send_fds(self._control, [data], descriptors)
 
     def _listen(self) -> None:

@@ -22,6 +22,7 @@ from fathom.sandbox.code.interpreter import Mount
 _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 _MNT_DETACH = 2
+_COPIED = 1 << 20  # bytes of files that are copied instead of bound
 
 
 def stage(mounts: Sequence[Mount], folder: Path) -> list[Mount]:
@@ -32,18 +33,22 @@ def stage(mounts: Sequence[Mount], folder: Path) -> list[Mount]:
     except ConfigError:
         folder.rmdir()
         raise
-    mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=1m")
+    mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=32m")
     staged = []
     for item in mounts:
-        place = Path(f"{folder}{item.target}")
-        if Path(item.source).is_dir():
+        source, place = Path(item.source), Path(f"{folder}{item.target}")
+        staged.append(replace(item, source=str(place)))
+        if source.is_dir():
             place.mkdir(parents=True, exist_ok=True)
         else:
             place.parent.mkdir(parents=True, exist_ok=True)
+            if source.stat().st_size <= _COPIED:
+                # What is bound cannot be bound again once it was replaced, as the loader's index is by every package.
+                shutil.copy(source, place)
+                continue
             place.touch()
         mount(item.source, place, "", _MS_BIND | _MS_REC)
         mount("none", place, "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
-        staged.append(replace(item, source=str(place)))
     return staged
 
 

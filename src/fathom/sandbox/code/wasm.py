@@ -112,7 +112,7 @@ def private_folder(folder: str) -> Path:
     place = Path(folder) if folder else Path(tempfile.gettempdir(), f"fathom-wasm-{os.getuid()}")
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = place.stat()
-    if state.st_uid != os.getuid() or state.st_mode & 0o022:
+    if state.st_uid != os.getuid() or state.st_mode & 0o002:
         raise ConfigError(f"{place} can be written to by others; name another folder for the compiled interpreter")
     return place
 

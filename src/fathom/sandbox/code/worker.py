@@ -105,6 +105,7 @@ def converse(source: int, target: int, settings: dict[str, Any]) -> None:
     own = os.getpid()
     send(target, {"ready": True})
     while (request := receive(source)) is not None:
+        send(target, {"began": True})
         how = execute(request["code"], main.__dict__)
         if request["last"]:
             finish()

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from typing import Literal, Protocol
@@ -17,13 +18,12 @@ from pydantic import Base64Bytes, Field
 
 from fathom.core.errors import ProviderFault
 from fathom.core.model import Frozen
+from fathom.sandbox.code.cgroup import PREFIX
 from fathom.sandbox.code.config import CodeLimits
 from fathom.sandbox.code.plan import Exit
 from fathom.sandbox.code.protocol import CodeResult, End, MadeFile
 from fathom.sandbox.code.streams import Capture, Channel
 
-# Where files stand that a sandbox without a file system of its own sees; a traceback tells of the machine by it.
-_PLACES = re.compile(r"/[^\s'\":]*/fathom-code-\d+-\d+(?:/tree)?")
 _GRACE_S = 0.5  # for output of processes that outlive the code
 _END_S = 20.0  # for a killed worker to be gone
 
@@ -117,10 +117,12 @@ class Worker:
             if not finished:
                 await asyncio.shield(self.end())
         out, err = self._out.take(), self._err.take()
+        # Where files stand for a sandbox without a file system of its own; a traceback tells of the machine by it.
+        places = re.compile(rf"{re.escape(tempfile.gettempdir())}/{PREFIX}\d+-\d+(?:/tree)?")
         return CodeResult(
             end=end,
-            stdout=_PLACES.sub("", out.text),
-            stderr=_PLACES.sub("", err.text),
+            stdout=places.sub("", out.text),
+            stderr=places.sub("", err.text),
             stdout_cut=out.cut,
             stderr_cut=err.cut,
             files=files_within(report, self._limits),
@@ -149,11 +151,16 @@ class Worker:
         return await self._post_mortem(), None
 
     async def _ask(self, code: str, last: bool) -> Report | None:
-        """The worker's report; None where it ended, or said what no worker says."""
+        """The worker's report; None where it ended, or said what no worker says. Raises `ProviderFault` where it was
+        gone before it had the code."""
         try:
             await self._channel.send({"code": code, "last": last})
-            return Report.model_validate(await self._channel.receive())
+            await self._channel.receive()  # that it begins
         except (EOFError, ConnectionError, ValueError):
+            raise ProviderFault("a sandbox ended before it had the code", kind="reset") from None
+        try:
+            return Report.model_validate(await self._channel.receive())
+        except (EOFError, ValueError):
             return None
 
     async def _post_mortem(self) -> End:

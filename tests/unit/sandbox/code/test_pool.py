@@ -140,6 +140,23 @@ async def test_a_worker_that_nobody_waits_for_any_more_is_not_made() -> None:
     assert not any(worker.alive for worker in source.made) and len(source.made) == 2
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_run_that_is_broken_off_at_any_moment_keeps_no_worker(turns: int) -> None:
+    source = ToyWorkers()
+    sandbox = pool(source, warm=0, slots=1)
+    for session in ("", "s"):
+        running = asyncio.create_task(sandbox.run("wait", session))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not any(worker.alive for worker in source.made)
+    assert (await sandbox.run("x")).stdout == "x"
+    await sandbox.close()
+
+
 async def test_a_session_has_one_worker_until_its_time_is_up() -> None:
     source, now = ToyWorkers(), [0.0]
     sandbox = pool(source, iter(lambda: now[0], None), warm=0)

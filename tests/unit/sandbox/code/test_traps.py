@@ -330,3 +330,42 @@ async def test_the_spawner_leaves_no_folder_and_no_group(kind: Any) -> None:
             if start_time(int(pid)) != rest.partition("-")[0]:
                 left.append(folder)
     assert left == []
+
+
+AS_NOBODY = """
+import asyncio
+from fathom.sandbox.code.choose import make_sandbox, self_test
+from fathom.sandbox.code.config import CodeSandboxConfig
+async def main():
+    config = CodeSandboxConfig(packages=(), preload=(), warm=0)
+    await self_test(make_sandbox, "landlock", config)
+    sandbox = make_sandbox("landlock", config)
+    print((await sandbox.run("import os; print(os.getuid())")).stdout.strip())
+    await sandbox.close()
+asyncio.run(main())
+"""
+
+
+async def test_landlock_serves_users_without_any_privilege(tmp_path: Path) -> None:
+    python = Path(f"/usr/bin/python3.{sys.version_info.minor}")
+    if os.getuid() != 0 or not python.exists():
+        pytest.skip("needs root, to be somebody else, and the system's own Python, which others can run")
+    pytest.importorskip("sandlock", reason="the extra `sandbox` is not installed")
+    paths = [path for path in sys.path if path.endswith("site-packages")] + [str(Path(__file__).parents[4] / "src")]
+    for path in paths:
+        if any(not folder.stat().st_mode & 0o001 for folder in Path(path).parents):
+            pytest.skip("others cannot read this checkout")
+    process = await asyncio.create_subprocess_exec(
+        python,
+        "-c",
+        AS_NOBODY,
+        cwd="/",
+        env={"PYTHONPATH": os.pathsep.join(paths), "PATH": "/usr/bin", "TMPDIR": tempfile.gettempdir()},
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    said, errors = await process.communicate()
+    assert said == b"65534\n", errors.decode()[-2000:]
