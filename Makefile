@@ -76,8 +76,8 @@ lock: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(UV) $(UPGRADE) --output-file requirements/demo.txt
 	$(UV) $(UPGRADE) --extra train $(NO_TORCH) --constraint requirements/demo.txt --output-file requirements/train.txt
-	$(UV) $(UPGRADE) --extra dense --extra mcp --extra ocr --extra train --group dev $(NO_TORCH) --constraint requirements/train.txt \
-		--output-file requirements/dev.txt
+	$(UV) $(UPGRADE) --extra dense --extra mcp --extra ocr --extra sandbox --extra sandbox-wasm --extra train --group dev \
+		$(NO_TORCH) --constraint requirements/train.txt --output-file requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,203 @@
+"""Sandboxes elsewhere, behind HTTP: services that speak SandboxFusion's API or SWE-ReX's.
+
+How well they isolate is theirs to answer for. They keep nothing between runs, so a session here is the cells run so
+far: each run has the earlier ones run again before it, without their output.
+
+References: github.com/bytedance/SandboxFusion (`POST /run_code`), github.com/SWE-agent/SWE-ReX (`POST /execute`).
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from fathom.core.config import Config
+from fathom.core.errors import ProviderFault
+from fathom.sandbox.code.config import CodeLimits
+from fathom.sandbox.code.protocol import CodeResult, End
+from fathom.sandbox.code.streams import shortened
+from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
+
+_KINDS: dict[int, ProviderFault.Kind] = {401: "unauthorised", 403: "unauthorised", 429: "rate_limited"}
+Reply = TypeVar("Reply", bound=BaseModel)
+_SWE_REX_ERROR = 511  # the status under which it hands on its exceptions
+
+_REPLAY = """
+import contextlib, io, json
+cells, names = json.loads({cells!r}), {{"__name__": "__main__"}}
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    for cell in cells[:-1]:
+        try:
+            exec(compile(cell, "<code>", "exec"), names)
+        except BaseException:
+            pass
+exec(compile(cells[-1], "<code>", "exec"), names)
+"""
+
+
+class RemoteCodeConfig(Config):
+    """Settings of a sandbox elsewhere."""
+
+    kind: Literal["sandbox_fusion", "swe_rex"] = Field(description="whose API the service speaks")
+    url: str = Field(description="base URL of the service")
+    api_key: SecretStr = Field(
+        default=SecretStr(""), description="sent as X-API-Key to SWE-ReX, else as a bearer token"
+    )
+    limits: CodeLimits = CodeLimits()
+    margin_s: float = Field(default=10.0, ge=0, description="seconds beyond the limit of a run until it is given up")
+    max_cells: int = Field(default=50, ge=1, description="runs of a session that are run again; then it begins afresh")
+
+
+class RemoteSandbox:
+    """`CodeSandbox` over such a service."""
+
+    def __init__(self, config: RemoteCodeConfig, web: Web) -> None:
+        self.name = config.kind
+        self._config, self._web = config, web
+        self._sessions: dict[str, list[str]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def run(self, code: str, session: str = "") -> CodeResult:
+        if not session:
+            return await self._run(code, session)
+        async with self._turns.setdefault(session, asyncio.Lock()):
+            return await self._run(code, session)
+
+    async def _run(self, code: str, session: str) -> CodeResult:
+        cells = self._sessions.get(session, []) if session else []
+        if len(cells) >= self._config.max_cells:
+            cells = []
+        script = _REPLAY.format(cells=json.dumps([*cells, code])) if session else code
+        began = time.monotonic()
+        speak = self._fusion if self._config.kind == "sandbox_fusion" else self._swe_rex
+        try:
+            end, stdout, stderr = await speak(script)
+        except ProviderFault as fault:
+            if fault.kind != "oversized":
+                raise
+            end, stdout, stderr = "output", "", ""
+        seconds = time.monotonic() - began
+        if session:
+            # A run that did not end by itself leaves nothing, here as with workers of our own.
+            self._sessions[session] = [*cells, code] if end in ("ok", "error") else []
+        keep = self._config.limits.stream_bytes
+        out, err = shortened(stdout, keep), shortened(stderr, keep)
+        return CodeResult(
+            end=end,
+            stdout=out.text,
+            stderr=err.text,
+            stdout_cut=out.cut,
+            stderr_cut=err.cut,
+            fresh=not cells,
+            seconds=seconds,
+        )
+
+    async def _fusion(self, code: str) -> tuple[End, str, str]:
+        limits = self._config.limits
+        asked = {
+            "code": code,
+            "language": "python",
+            "run_timeout": limits.timeout_s,
+            "memory_limit_MB": limits.memory_mb,
+        }
+        key = self._config.api_key.get_secret_value()
+        reply = await self._post("run_code", asked, {"authorization": f"Bearer {key}"} if key else {})
+        said = _read(_FusionReply, reply)
+        run = said.run_result
+        if said.status == "SandboxError" or run is None or run.status == "Error":
+            raise ProviderFault(f"the sandbox service failed: {said.message[:300]}", kind="server")
+        stdout, stderr = run.stdout or "", run.stderr or ""
+        if run.status == "TimeLimitExceeded":
+            return "timeout", stdout, stderr
+        return _end_of(run.return_code, stderr), stdout, stderr
+
+    async def _swe_rex(self, code: str) -> tuple[End, str, str]:
+        asked = {"command": ["python3", "-c", code], "timeout": self._config.limits.timeout_s, "shell": False}
+        key = self._config.api_key.get_secret_value()
+        reply = await self._post("execute", asked, {"x-api-key": key} if key else {})
+        if reply.status == _SWE_REX_ERROR:
+            raised = _read(_SweRexError, reply).swerexception
+            if raised.class_path.endswith("CommandTimeoutError"):
+                return "timeout", "", ""
+            raise ProviderFault(f"the sandbox service failed: {raised.message[:300]}", kind="server")
+        said = _read(_SweRexReply, reply)
+        return _end_of(said.exit_code, said.stderr), said.stdout, said.stderr
+
+    async def _post(self, path: str, asked: dict[str, Any], headers: Mapping[str, str]) -> WebReply:
+        limits = self._config.limits
+        reply = await self._web.fetch(
+            WebRequest(
+                url=f"{self._config.url.rstrip('/')}/{path}",
+                method="POST",
+                headers={"content-type": "application/json", **headers},
+                body=json.dumps(asked).encode(),
+                max_bytes=limits.flood_bytes,
+                timeout_s=limits.timeout_s + self._config.margin_s,
+            )
+        )
+        if reply.status not in (200, _SWE_REX_ERROR):
+            kind = _KINDS.get(reply.status, "server" if reply.status >= 500 else "garbage")
+            wait = reply.headers.get("retry-after", "")
+            raise ProviderFault(
+                f"the sandbox service answered {reply.status}",
+                kind=kind,
+                retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
+            )
+        return reply
+
+    async def end(self, session: str) -> None:
+        self._sessions.pop(session, None)
+        self._turns.pop(session, None)
+
+    async def close(self) -> None:
+        self._sessions.clear()
+        self._turns.clear()
+        await self._web.close()
+
+
+class _FusionRun(BaseModel):
+    status: Literal["Finished", "Error", "TimeLimitExceeded"]
+    return_code: int | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+
+
+class _FusionReply(BaseModel):
+    status: Literal["Success", "Failed", "SandboxError"]
+    message: str = ""
+    run_result: _FusionRun | None = None
+
+
+class _SweRexReply(BaseModel):
+    stdout: str = ""
+    stderr: str = ""
+    exit_code: int
+
+
+class _SweRexRaised(BaseModel):
+    message: str = ""
+    class_path: str = ""
+
+
+class _SweRexError(BaseModel):
+    swerexception: _SweRexRaised
+
+
+def _read(shape: type[Reply], reply: WebReply) -> Reply:
+    try:
+        return shape.model_validate_json(reply.body)
+    except ValidationError:
+        raise ProviderFault("the sandbox service's reply is not what its API promises", kind="garbage") from None
+
+
+def _end_of(return_code: int | None, stderr: str) -> End:
+    """How a script ended. Codes of a signal are negative, or above 128 where a shell stood between."""
+    if return_code == 0:
+        return "ok"
+    if return_code is None or return_code < 0 or return_code > 128:
+        return "died"
+    last = stderr.strip().rpartition("\n")[2]
+    return "memory" if last.startswith("MemoryError") else "error"

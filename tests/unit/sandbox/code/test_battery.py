@@ -1,0 +1,123 @@
+"""Attempts, how they are judged, and that the battery finds out what is no sandbox."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.code_sandboxes import LIMITS, PlainProcess, ScriptedCodeSandbox, small, started
+
+from fathom.core.errors import ConfigError, ProviderFault
+from fathom.sandbox.code.battery.attempt import Attempt, judge, program
+from fathom.sandbox.code.battery.attempts import ALL, SHORT
+from fathom.sandbox.code.battery.run import run_battery
+from fathom.sandbox.code.choose import choose_backend, make_sandbox, self_test
+from fathom.sandbox.code.config import Backend, CodeSandboxConfig
+from fathom.sandbox.code.protocol import CodeResult, CodeSandbox, MadeFile
+
+# Of these none does harm where nothing stops it.
+HARMLESS = (
+    "read_open_file read_shared_memory_file read_users list_homes climb_by_open_folders other_processes_by_proc"
+    " write_open_folder loopback_tcp loopback_udp abstract_unix_socket unix_socket_in_open_folder handle_of_process"
+    " file_in_shared_folders survivor link_as_result_file"
+).split()
+
+
+def named(*names: str) -> list[Attempt]:
+    found = [attempt for attempt in ALL if attempt.name in names]
+    assert len(found) == len(names)
+    return found
+
+
+def test_there_are_many_attempts_of_every_kind_and_a_short_battery_of_each() -> None:
+    assert len({attempt.name for attempt in ALL}) == len(ALL) >= 60
+    assert min(Counter(attempt.kind for attempt in ALL).values()) >= 5
+    assert {attempt.kind for attempt in SHORT} == {attempt.kind for attempt in ALL} - {"time"}
+    for attempt in ALL:
+        for code in (attempt.code, attempt.then):
+            compile(program(code, {}), attempt.name, "exec")
+            compile(code, attempt.name, "exec")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the baits are Linux's")
+async def test_a_plain_process_is_found_out_by_every_attempt_that_may_be_made_in_it(tmp_path: Path) -> None:
+    attempts = named(*HARMLESS)
+    verdicts = {v.name: v for v in await run_battery(PlainProcess(tmp_path), attempts, LIMITS)}
+    held = {name for name, verdict in verdicts.items() if verdict.held}
+    # No file is given back of a plain process, and a user other than root sees no other's environment.
+    assert held <= {"link_as_result_file", "list_homes", "other_processes_by_proc", "handle_of_process"}
+    assert verdicts["survivor"].detail.endswith("was left behind")
+    assert verdicts["write_open_folder"].detail in ("a file was made", "ESCAPED 1")
+    for folder in ("/tmp", "/dev/shm", "/var/tmp"):
+        (Path(folder) / "left").unlink(missing_ok=True)
+
+
+def result(stdout: str = "", **more: object) -> CodeResult:
+    return CodeResult(**{"end": "ok", "stdout": stdout, **more})  # type: ignore[arg-type]
+
+
+ATTEMPT = Attempt(name="a", kind="time", code="", ends=("timeout",))
+
+
+@pytest.mark.parametrize(
+    ("results", "breaches", "outcome"),
+    [
+        ([result("STOPPED PermissionError\n")], [], "stopped"),
+        ([result("BOUNDED 5 of 6\n")], [], "bounded"),
+        ([result("ESCAPED it\n")], [], "escaped"),
+        ([result("STOPPED\n")], ["a connection arrived"], "escaped"),
+        ([result("STOPPED\nthe s3cret\n")], [], "escaped"),
+        ([result("STOPPED\n", stderr="s3cret")], [], "escaped"),
+        ([result("STOPPED\n", files=(MadeFile(name="f", data=b"a s3cret b"),))], [], "escaped"),
+        ([result("ESCAPED first\n"), result("STOPPED\n")], [], "escaped"),
+        ([result(end="timeout")], [], "bounded"),
+        ([result("STOPPED\n", end="timeout")], [], "bounded"),
+        ([result("STOPPED\n", end="error")], [], "unclear"),
+        ([result("nothing said\n")], [], "unclear"),
+        ([result(end="memory")], [], "unclear"),
+    ],
+)
+def test_an_attempt_is_judged_by_more_than_what_it_says(
+    results: list[CodeResult], breaches: list[str], outcome: str
+) -> None:
+    verdict = judge(ATTEMPT, results, "s3cret", breaches)
+    assert verdict.outcome == outcome and verdict.held == (outcome in ("stopped", "bounded"))
+
+
+async def test_a_sandbox_that_fails_holds_nothing() -> None:
+    (verdict,) = await run_battery(ScriptedCodeSandbox(ProviderFault("gone")), named("read_shadow"), LIMITS)
+    assert verdict.outcome == "unclear" and not verdict.held
+
+
+async def test_the_choice_fails_closed_and_says_what_to_install(tmp_path: Path) -> None:
+    made: list[Backend] = []
+
+    def make(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+        made.append(backend)
+        if backend == "bubblewrap":
+            raise ConfigError("there is no bubblewrap")
+        return ScriptedCodeSandbox(*[result("ESCAPED everything\n")] * 100)
+
+    with pytest.raises(ConfigError) as refused:
+        await choose_backend(small(), make)
+    assert made == ["bubblewrap", "landlock", "wasm"]
+    text = str(refused.value)
+    assert "there is no bubblewrap" in text and "landlock: " in text and "escaped (ESCAPED everything)" in text
+    assert "pip install" in refused.value.hint
+
+
+async def test_the_first_kind_that_holds_is_taken() -> None:
+    def make(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+        word = "ESCAPED" if backend == "bubblewrap" else "STOPPED"
+        return ScriptedCodeSandbox(*[result(f"{word} it\n")] * 100)
+
+    assert await choose_backend(small(), make) == "landlock"
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "landlock", "wasm"])
+async def test_a_real_sandbox_passes_its_self_test(kind: Backend) -> None:
+    try:
+        await (await started(kind, small())).close()
+    except ConfigError as error:
+        pytest.skip(f"not to be had here: {error}")
+    await self_test(make_sandbox, kind, small())

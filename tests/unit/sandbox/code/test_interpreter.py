@@ -1,0 +1,35 @@
+"""What code sees of this machine."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from fathom.sandbox.code.interpreter import EXECUTABLE, PACKAGES, interpreter_mounts, package_mounts, system_mounts
+
+
+def test_the_interpreter_is_whole_and_stands_where_it_tells_nothing() -> None:
+    mounts = {item.target: Path(item.source) for item in interpreter_mounts()}
+    assert mounts[EXECUTABLE].is_file()
+    library = mounts[f"/python/{sys.platlibdir}/python3.{sys.version_info.minor}"]
+    assert (library / "os.py").is_file() and "site-packages" not in library.parts
+    assert all(target.startswith("/python/") and source.exists() for target, source in mounts.items())
+
+
+def test_a_package_comes_with_what_it_requires_and_nothing_else() -> None:
+    pytest.importorskip("pandas", reason="the extra `sandbox` is not installed")
+    pytest.importorskip("sympy", reason="the extra `sandbox` is not installed")
+    mounts = {item.target: Path(item.source) for item in package_mounts(["Pandas", "no-such-package", "sympy"])}
+    names = {target.removeprefix(f"{PACKAGES}/") for target in mounts}
+    assert {"pandas", "numpy", "dateutil", "sympy", "mpmath"} <= names
+    assert not names & {"pytest", "fathom", "pip", "..", "__pycache__"}
+    assert not any(name.endswith((".pth", ".dist-info")) for name in names)
+    assert all(source.exists() for source in mounts.values())
+    assert package_mounts([]) == []
+
+
+def test_of_the_system_there_are_shared_libraries_only() -> None:
+    mounts, links = system_mounts()
+    assert all(item.source == item.target and Path(item.source).exists() for item in mounts)
+    assert not {item.target for item in mounts} & {"/", "/etc", "/usr", "/home", "/root", "/usr/bin"}
+    assert all(Path(place).is_symlink() for _, place in links)
