@@ -54,7 +54,8 @@ class LoopConfig(Config):
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     wordings: int = Field(default=2, ge=1, description="sentence forms in which pages state a relation, at most")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 1.0}), description="questions of SFT: one hop before two"
+        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}),
+        description="questions of SFT: one hop, and so few of two that the primer has something to lift",
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.1, "chain2": 0.9}),
