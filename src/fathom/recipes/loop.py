@@ -336,7 +336,7 @@ class Loop:
 
 def trained_world(config: LoopConfig) -> ClosedConfig:
     """The world that is trained on."""
-    return ClosedConfig(pages=config.pages, seed=config.seed, given_names=config.given_names)
+    return ClosedConfig(pages=config.pages, seed=config.seed, given_names=config.given_names, wordings=config.wordings)
 
 
 def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:
@@ -346,6 +346,7 @@ def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:
         seed=config.seed + HELD_OUT_SEED,
         name_seed=config.seed,
         given_names=config.given_names,
+        wordings=config.wordings,
         first_word=trained.words_used.stop,
     )
 

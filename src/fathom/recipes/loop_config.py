@@ -52,8 +52,10 @@ class LoopConfig(Config):
         default=2_000, ge=100, le=1_000_000, description="pages of the world of the held-out questions"
     )
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
+    wordings: int = Field(default=2, ge=1, description="sentence forms in which pages state a relation, at most")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}), description="questions of SFT: how to research"
+        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}),
+        description="questions of SFT: one hop, and so few of two that the primer has something to lift",
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.1, "chain2": 0.9}),

@@ -43,6 +43,9 @@ class ClosedConfig(Config):
     given_names: bool = Field(
         default=True, description="persons have two names; with one, as other entities, contexts get shorter by a fifth"
     )
+    wordings: int = Field(
+        default=8, ge=1, description="sentence forms of one relation at most; there are three to five of each"
+    )
     distractors: float = Field(default=0.03, ge=0, le=0.5, description="share of pages that state no fact")
     near: float = Field(
         default=0.8, ge=0, le=1, description="share of relations to an entity near by, which close cycles"

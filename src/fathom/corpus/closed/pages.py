@@ -65,10 +65,12 @@ def entity_page(base: KnowledgeBase, number: int) -> ClosedPage:
     kind = TYPE_BY_NAME[entity.type]
     page = _Writer()
     page.say(kind.intro, {"s": entity.name}, base)
+    most = base.config.wordings
     told: list[tuple[str, Fact | None, int | str]] = [
-        (random.choice(RELATION_BY_NAME[fact.relation].sentences), fact, fact.object) for fact in base.facts(number)
+        (random.choice(RELATION_BY_NAME[fact.relation].sentences[:most]), fact, fact.object)
+        for fact in base.facts(number)
     ]
-    told += [(random.choice(_ALIAS), None, alias) for alias in entity.aliases]
+    told += [(random.choice(_ALIAS[:most]), None, alias) for alias in entity.aliases]
     random.shuffle(told)
     pronoun = "She" if entity.type == "person" and entity.word % 2 else kind.pronoun
     for form, told_fact, thing in told:
@@ -76,7 +78,7 @@ def entity_page(base: KnowledgeBase, number: int) -> ClosedPage:
         page.say(form, {"s": entity.name, "p": who, "o": thing}, base, told_fact)
     for fact in base.facts_about(number):
         if inverse := RELATION_BY_NAME[fact.relation].inverse:
-            page.say(random.choice(inverse), {"s": fact.subject, "o": entity.name}, base, fact)
+            page.say(random.choice(inverse[:most]), {"s": fact.subject, "o": entity.name}, base, fact)
     return page.finish(entity.url, entity.name, "en", entity.type, entity.aliases)
 
 
