@@ -83,7 +83,7 @@ class BubblewrapLauncher:
             for target, number in enumerate(kept):
                 os.dup2(number, target)
             os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-            limit_process(self._plan, file_bytes=self._plan.disk, open_files=512)
+            limit_process(file_bytes=self._plan.disk, open_files=512, cpu_seconds=self._plan.cpu_seconds)
             if os.getuid() == 0:
                 user = self._plan.user + slot
                 os.setgroups([])
@@ -97,7 +97,8 @@ class BubblewrapLauncher:
 
     def kill(self, worker: int) -> None:
         running = self._running.get(worker)
-        if running is not None:
+        if running is not None and running.status is None:
+            os.kill(running.pid, signal.SIGKILL)  # which may not be in its group yet
             running.group.kill()
 
     @property

@@ -5,6 +5,7 @@ not start, or that one attempt gets out of, is not used; where no other is left 
 in a plain process.
 """
 
+import sys
 from collections.abc import Callable
 from importlib import resources
 
@@ -76,7 +77,9 @@ def make_sandbox(backend: Backend, config: CodeSandboxConfig) -> PooledSandbox:
 
 
 def spawn_plan(backend: Backend, config: CodeSandboxConfig) -> SpawnPlan:
-    """How workers of that kind are started here."""
+    """How workers of that kind are started here. Raises `ConfigError` where they cannot be."""
+    if sys.platform != "linux":
+        raise ConfigError("it is there on Linux only")
     program, program_mounts = find_bubblewrap() if backend == "bubblewrap" else ("", ())
     system, links = system_mounts()
     limits = config.limits

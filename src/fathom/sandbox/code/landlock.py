@@ -67,7 +67,7 @@ class LandlockLauncher:
                 raise ConfigError(f"{item.source} cannot be read without root, which code in the sandbox does not have")
         system = [item.source for item in plan.mounts if item.source == item.target]
         self._readable = [str(self._tree), *(item.source for item in own), *system, *_DEVICES]
-        limit_process(plan, file_bytes=plan.disk if self._sized else max(1, plan.disk // 8), open_files=4096)
+        limit_process(file_bytes=plan.disk if self._sized else max(1, plan.disk // 8), open_files=4096)
 
     def _prepare_as_root(self, own: list[Mount]) -> list[Mount]:
         """Bind what only root can reach, make the folders that can be written to, and give up root."""

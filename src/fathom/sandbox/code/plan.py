@@ -85,16 +85,18 @@ class Launcher(Protocol):
         ...
 
 
-def limit_process(plan: SpawnPlan, *, file_bytes: int, open_files: int) -> None:
-    """Limits of the calling process and what it starts, as a second line behind those of the whole sandbox."""
+def limit_process(*, file_bytes: int, open_files: int, cpu_seconds: int | None = None) -> None:
+    """Limits of the calling process and what it starts, as a second line behind those of the whole sandbox. None of CPU
+    time for a process that is to live long itself."""
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: open_files,
-        resource.RLIMIT_CPU: plan.cpu_seconds,
         resource.RLIMIT_MEMLOCK: 8 * MEGABYTE,
         resource.RLIMIT_MSGQUEUE: MEGABYTE,
     }
+    if cpu_seconds is not None:
+        limits[resource.RLIMIT_CPU] = cpu_seconds
     for kind, value in limits.items():
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from fathom.core.errors import ConfigError
 from fathom.core.model import Frozen
 from fathom.sandbox.code.protocol import CodeResult, End
 from fathom.sandbox.code.seccomp import SYSCALLS, number
@@ -100,7 +101,10 @@ class Verdict(Frozen):
 
 def program(code: str, bait: dict[str, Any]) -> str:
     """The whole text of a run: `code`, with what attempts share."""
-    numbers = {name: number(name) for name in SYSCALLS}
+    try:
+        numbers = {name: number(name) for name in SYSCALLS}
+    except ConfigError:  # a machine that only WebAssembly serves
+        numbers = {}
     return _PROLOGUE.format(bait=json.dumps(bait), numbers=json.dumps(numbers), code=code)
 
 

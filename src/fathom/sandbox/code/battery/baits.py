@@ -91,7 +91,7 @@ class Baits:
 def processes_with(word: str) -> list[int]:
     """The processes of this machine that have `word` in their command line."""
     found = []
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 if word.encode() in (entry / "cmdline").read_bytes():
