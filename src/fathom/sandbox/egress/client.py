@@ -61,7 +61,8 @@ class EgressClient:
         self._resolver = resolver or SystemResolver()
         proxy = config.proxy.get_secret_value()
         way_out = TunnelConnector(proxy) if proxy and connector is None else connector or SocketConnector()
-        self._network = GuardedNetwork(config.scope, self._resolver, way_out)
+        self.network = GuardedNetwork(config.scope, self._resolver, way_out)
+        """The way out of this client, for those who do not speak HTTP themselves."""
         self._pool: httpcore2.AsyncConnectionPool | None = None
 
     async def fetch(self, request: WebRequest) -> WebReply:
@@ -114,7 +115,7 @@ class EgressClient:
                 ssl_context=_trust(),
                 max_connections=self._config.connections,
                 keepalive_expiry=self._config.keep_s,
-                network_backend=self._network,
+                network_backend=self.network,
             )
         return self._pool
 

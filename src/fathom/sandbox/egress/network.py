@@ -79,7 +79,8 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
     of its name server does, so that a private address cannot hide among public ones."""
 
     def __init__(self, scope: Scope, resolver: Resolver, connector: Connector) -> None:
-        self._scope, self._resolver, self._connector = scope, resolver, connector
+        self.scope: Scope = scope
+        self._resolver, self._connector = resolver, connector
 
     async def connect_tcp(
         self,
@@ -90,7 +91,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """A connection to `host`, a name or an address as text. Raises httpcore2's errors where none comes about."""
-        if not port_permitted(port, self._scope):
+        if not port_permitted(port, self.scope):
             raise AccessDeniedError(f"this address may not be opened: port {port} is not one that may be contacted")
         last: Exception = httpcore2.ConnectError("no address")
         for address in (await self._checked(host))[:_MAX_TRIES]:
@@ -113,12 +114,12 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
 
     async def _checked(self, host: str) -> list[Address]:
         addresses = [_address(host)] if _is_address(host) else await self._resolved(host)
-        if not all(permitted(address, self._scope) for address in addresses):
+        if not all(permitted(address, self.scope) for address in addresses):
             raise AccessDeniedError("this address may not be opened: its host is not on the public internet")
         return addresses
 
     async def _resolved(self, host: str) -> list[Address]:
-        if self._scope == "offline":
+        if self.scope == "offline":
             raise AccessDeniedError("this address may not be opened: there is no network")
         try:
             answers = await self._resolver.resolve(host)

@@ -1,5 +1,6 @@
 """Doubles for what stands outside, none of which touches the network: they answer by script and say what was asked."""
 
+import asyncio
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -68,8 +69,10 @@ class _ScriptedStream(httpcore2.AsyncNetworkStream):
     def __init__(self, answer: bytes, sent: bytearray, names: list[str | None]) -> None:
         self._answer, self._sent, self._names = answer, sent, names
         self._waiting = b""
+        self._asked = asyncio.Event()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        await self._asked.wait()
         piece, self._waiting = self._waiting[:max_bytes], self._waiting[max_bytes:]
         return piece
 
@@ -77,9 +80,10 @@ class _ScriptedStream(httpcore2.AsyncNetworkStream):
         self._sent += buffer
         if self._sent.endswith(b"\r\n\r\n"):
             self._waiting = self._answer
+            self._asked.set()
 
     async def aclose(self) -> None:
-        return None
+        self._asked.set()
 
     async def start_tls(
         self,
