@@ -10,6 +10,7 @@ Reference: Tongyi DeepResearch release, `inference/react_agent.py` and `run_mult
 """
 
 import asyncio
+import importlib
 import json
 import random
 import time
@@ -146,12 +147,11 @@ def _threads(
 
 def _tokenizers(folder: Path, entries: int) -> dict[str, Callable[[], Callable[[str], int]]]:
     """The two ways of the other loop to have a tokenizer that counts."""
-    from transformers import AutoTokenizer
-
+    automatic = importlib.import_module("transformers").AutoTokenizer
     _write_tokenizer(folder, entries)
 
     def load() -> Callable[[str], int]:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = automatic.from_pretrained(folder)
         return lambda text: len(tokenizer(text)["input_ids"])
 
     kept = load()
@@ -161,7 +161,6 @@ def _tokenizers(folder: Path, entries: int) -> dict[str, Callable[[], Callable[[
 def _write_tokenizer(folder: Path, entries: int) -> None:
     """A byte-level BPE tokenizer of that many entries, with random merges."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
 
     draw = random.Random(0)
     pieces = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -175,5 +174,5 @@ def _write_tokenizer(folder: Path, entries: int) -> None:
     tokenizer = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    wrapped: Any = PreTrainedTokenizerFast
-    wrapped(tokenizer_object=tokenizer).save_pretrained(folder)
+    fast = importlib.import_module("transformers").PreTrainedTokenizerFast
+    fast(tokenizer_object=tokenizer).save_pretrained(folder)
