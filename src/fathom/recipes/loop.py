@@ -100,7 +100,7 @@ class Loop:
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
-        harder_tasks = self._harder(base)
+        harder_tasks = self._without(self._harder(base), taught_tasks)
         rl_tasks = self._questions("rl", base, config.asked, config.rl_questions)
         rl_tasks = self._without(rl_tasks, (*taught_tasks, *harder_tasks))
         tests = self._questions("held-out", other_base, config.asked, config.held_out_questions)
@@ -203,6 +203,9 @@ class Loop:
             if solved[given]["pass_rate"] >= primer.target or given == primer.doses:
                 break
             some = slice(given * primer.dose, (given + 1) * primer.dose)
+            if len(harder[some]) < primer.dose // 2:
+                self.say("primer: there are no more of the harder questions")
+                break
             rows = self._replayed([*harder[some], *taught[some]], reading)
             self._train(f"primer/dose-{given + 1}", agent, rows, primer.training)
         return given
@@ -213,7 +216,10 @@ class Loop:
         trajectories = await asyncio.gather(*(attempt(task, 0) for task in probes))
         rewards = [await self._reward(task, each) for task, each in zip(probes, trajectories, strict=True)]
         seconds = round(time.perf_counter() - began, 3)
-        return {"pass_rate": sum(reward or 0.0 for reward in rewards) / len(rewards), "seconds": seconds}
+        solved = [reward for reward in rewards if reward is not None]
+        if len(solved) < len(rewards):
+            raise TrainingFault(f"{len(rewards) - len(solved)} probes failed", hint="run the same command again")
+        return {"pass_rate": sum(solved) / len(solved), "seconds": seconds}
 
     async def _oracle(self, name: str, tasks: Sequence[Task], world: SimulatedWorld) -> tuple[Trajectory, ...]:
         path = self.folder / "trajectories" / f"{name}.jsonl"

@@ -16,7 +16,7 @@ _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracl
 _FUNNELS = tuple(f"funnels/{name}.json" for name in ("questions-sft", "questions-held-out", "trajectories-oracle"))
 _LAST = "held_out/sft.json"  # copied last: where it is, the rest is
 _HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _LAST)
-_PRIMED = "held_out/primer.json"  # there once a primer has ended
+_PRIMED = "held_out/primer.json"  # there once a primer has given doses
 _PRIMER = (
     "questions/primer.jsonl",
     "trajectories/primer.jsonl",
@@ -41,7 +41,8 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
     ours = config.model_dump(mode="json")
     if other := sorted(name for name in ours.keys() - _LATER if theirs.get(name) != ours[name]):
         raise ConfigError(f"{source} has other settings of {', '.join(other)}", hint="branch with the same ones")
-    primed = (source / _PRIMED).exists() and theirs.get("primer") == ours["primer"]
+    same = all(theirs.get(name) == ours[name] for name in ("primer", "sampler", "tool_calls"))
+    primed = same and (source / _PRIMED).exists()
     for name in (*_STAGES, *(("primer",) if primed else ())):
         if (source / name).exists():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)

@@ -2,10 +2,11 @@
 
 An address is opened only where the user gave it or a result of this run showed it, so nothing can be written into one.
 Once a run holds private text (the user's files, say) and asks a public web, addresses must have been shown by public
-results, and a query may use only words of the question and of public results: a private word is none of them in any
-encoding. Both rest on what the run has seen, not on the model and not on what attacks look like.
+results, and a query may use only words of the question and of public results, and few signs besides: a private word,
+or what it is encoded in, is none of them. Both rest on what the run has seen, not on what attacks look like.
 
-What remains: which of the addresses shown are opened, and in what order, is a choice, and a choice tells something.
+What remains: which of the words and addresses shown are used, and in what order, is a choice, and a choice tells
+something.
 Reference: the rule of two (Meta, 2025) and provenance of addresses; in-band defences fail against adaptive attacks
 (Nasr et al. 2025).
 """
@@ -23,6 +24,10 @@ _WORD = re.compile(r"[^\W_]+")
 # Scripts written without spaces: pairs of characters stand for words.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _OPERATORS = frozenset({"site", "after", "before", "or", "and", "not", "filetype", "intitle"})
+_MARKS = "\"'.,:;?!()-/&+#%_"
+_MOST_MARKS, _MOST_SINGLE = 12, 3  # of a query
+_RUN_OF_MARKS = re.compile(r"[.,:;?!\-/&+#%_]{2}|(?:[^\w\s]\s+){3}")
+_SINGLE = re.compile(r"(?<!\w)\w(?!\w)")
 _NAMED = 5  # words named in a refusal
 
 
@@ -47,8 +52,8 @@ class Boundary:
 
     def check_address(self, address: str, *, outgoing: bool) -> None:
         """Raises `ToolError` of kind `denied` for an address that nobody has shown, or, where opening it leaves this
-        machine, no public result. What is no web address passes: the world says what it makes of it."""
-        if not _ADDRESS.match(address.strip()):
+        machine, no public result. In a world on this machine what is no web address passes: a title, say."""
+        if not outgoing and not _ADDRESS.match(address.strip()):
             return
         closed = outgoing and self.private
         if canonical(address) not in (self._public_addresses if closed else self._addresses):
@@ -58,13 +63,25 @@ class Boundary:
     def check_words(self, text: str) -> None:
         """Raises `ToolError` of kind `denied` for text that is to leave this machine and has words that are not public
         in a run that holds private text."""
-        if self.private and (unknown := sorted(_units(text) - self._words)):
+        if not self.private:
+            return
+        if why := _coded(text):
+            raise ToolError("denied", f"Not sent: this run holds private text, and what goes out may hold no {why}.")
+        if unknown := sorted(_units(text) - self._words):
             named = ", ".join(f'"{word}"' for word in unknown[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
             raise ToolError(
                 "denied",
                 "Not sent: this run holds private text, so only words of the question and of public results may go "
                 f"out. Not among them: {named}.",
             )
+
+
+def _coded(text: str) -> str:
+    """What in `text` could carry more than its words do; empty where nothing could."""
+    marks = [character for character in text if not (character.isalnum() or character.isspace())]
+    if set(marks) - set(_MARKS) or len(marks) > _MOST_MARKS or _RUN_OF_MARKS.search(text):
+        return "such signs"
+    return "so many single letters" if len(_SINGLE.findall(text)) > _MOST_SINGLE else ""
 
 
 def canonical(address: str) -> str:
@@ -77,7 +94,7 @@ def canonical(address: str) -> str:
         return text
     login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     query = f"?{parts.query}" if parts.query else ""
-    return f"{login}{host}{parts.path.rstrip('/')}{query}"
+    return f"{login}{host}{parts.path.removesuffix('/')}{query}"
 
 
 def _addresses_in(text: str) -> Iterable[str]:

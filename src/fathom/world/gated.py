@@ -40,7 +40,7 @@ class GatedConfig(Config):
     read: ServiceConfig = ServiceConfig(attempts=3, unauthorised_rest_s=0.0)
     engine: LaneConfig = LaneConfig()
     host: LaneConfig = Field(
-        default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by all readers together"
+        default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by each reader"
     )
 
 

@@ -1,7 +1,7 @@
 """`WeatheredWorld`: the latency and errors of real services around any world, so that training sees what use brings.
 
 What the weather is like is learnt from a call log: for each service its waits, by quantiles, and how often a call ended
-as a fault or as a page that is not there.
+as a fault.
 """
 
 import asyncio

@@ -33,7 +33,6 @@ def test_only_addresses_that_were_shown_are_opened() -> None:
         "https://site.test/x?y=1#elsewhere",
         "http://site.test/z",
         "https://hit.test/1",
-        "Carla Rossi",
     ):
         assert not denied("check_address", boundary, shown), shown
     for made_up in (
@@ -45,6 +44,13 @@ def test_only_addresses_that_were_shown_are_opened() -> None:
         "https://evil@site.test/z",
         "https://hit.test/1?q=secret",
         " HTTPS://evil.test/secret",
+        "https://[2606:4700::1111]/?q=48213",
+        "//evil.test/?q=1",
+        "evil.test/?q=1",
+        "https:/evil.test",
+        "https:\\\\evil.test",
+        "https://site.test/z//",
+        "Carla Rossi",
     ):
         assert denied("check_address", boundary, made_up), made_up
 
@@ -76,10 +82,14 @@ def test_with_private_text_only_public_addresses_and_words_go_out() -> None:
         "".join(chr(ord(character) + 0xFEE0) if "!" <= character <= "~" else character for character in SECRET),
         SECRET.replace("o", "о"),  # a letter of another script
         "heron falcon7",
+        "..-. .- .-..",
+        "a\u200b\u200d",
+        "\U0001f426\U0001f98a",
+        "4 8 2 1 3",
     ],
 )
 def test_no_encoding_of_a_private_text_is_public(encoded: str) -> None:
-    boundary = Boundary("What does the Heron project cost?")
+    boundary = Boundary("What does the Heron project cost? 1 2 3 4 8 a b")
     boundary.show(SECRET, private=True)
     assert denied("check_words", boundary, f"heron {encoded}")
 
@@ -104,7 +114,13 @@ def test_any_text_may_be_shown_and_checked(shown: str, asked: str) -> None:
     boundary.show(asked, [asked], private=True)
     for call in ("check_address", "check_words"):
         denied(call, boundary, asked)
-    assert not denied("check_words", boundary, shown)
+
+
+@given(st.lists(st.from_regex(r"[a-z]{2,9}", fullmatch=True), min_size=1, max_size=6))
+def test_words_that_were_shown_may_go_out_in_any_order(words: list[str]) -> None:
+    boundary = Boundary(" ".join(words))
+    boundary.show("private", private=True)
+    assert not denied("check_words", boundary, " ".join(reversed(words)))
 
 
 @given(

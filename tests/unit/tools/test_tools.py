@@ -71,6 +71,7 @@ async def test_an_address_that_may_not_be_opened_is_named_as_it_was_given_and_no
             return await pages.open(url)
 
     context.world = Guarded()
+    context.boundary.show("see http://a.example/")
     with pytest.raises(ToolError) as denied:
         await run(context, "visit", url=["http://a.example/"], goal="x")
     assert (

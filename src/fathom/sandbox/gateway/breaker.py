@@ -41,35 +41,39 @@ class Breaker:
             return 0.0
         return max(self._opens_at - now, 0.05 if self._trying else 0.0)
 
-    def begin(self, now: float) -> None:
-        """A call is made; while open it is the trial."""
-        self._trying = self._open
+    def begin(self, now: float) -> bool:
+        """A call is made. Whether it is the trial, which its outcome has to be told with: calls that began before the
+        breaker opened may still end."""
+        trial = self._open and not self._trying
+        self._trying = self._trying or trial
+        return trial
 
-    def succeed(self, now: float) -> None:
-        if self._open:
-            self._open, self._rests = False, 0
+    def succeed(self, now: float, *, trial: bool = False) -> None:
+        """A call did its work."""
+        if trial:
+            self._open, self._trying, self._rests = False, False, 0
             self._outcomes.clear()
             self._failures = 0
-        self._trying, self._row = False, 0
+        self._row = 0
         self._count(now, failed=False)
 
-    def fail(self, now: float, *, rest_s: float | None = None) -> None:
+    def fail(self, now: float, *, trial: bool = False, rest_s: float | None = None) -> None:
         """A call failed. With `rest_s` it opens at once, and rests longer from trial to trial up to so long: what
         failed will hardly mend by itself."""
         self._row += 1
         self._count(now, failed=True)
         config = self._config
         many = len(self._outcomes) >= config.least and self._failures >= config.share * len(self._outcomes)
-        opens = self._trying or (not self._open and (rest_s is not None or many or self._row >= config.in_a_row))
+        opens = trial or (not self._open and (rest_s is not None or many or self._row >= config.in_a_row))
         if opens:
             longest = config.max_open_s if rest_s is None else rest_s
             self._rest(now, min(longest, config.open_s * 2.0 ** min(self._rests, 30)))
             self._rests += 1
-        self._trying = False
+        self._trying = self._trying and not trial
 
-    def abandon(self) -> None:
-        """A call ended without saying anything of the provider, by being cancelled."""
-        self._trying = False
+    def abandon(self, *, trial: bool) -> None:
+        """A call ended without saying anything of the provider: cancelled, or out of its own time."""
+        self._trying = self._trying and not trial
 
     def _rest(self, now: float, seconds: float) -> None:
         self._open, self._opens_at = True, max(self._opens_at, now + seconds)

@@ -31,6 +31,7 @@ CREATE INDEX IF NOT EXISTS by_body ON answers (body);
 """
 # What sqlite3 raises for a file that is damaged; the second where the damage shows in the text of its own message.
 _DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
+_OPEN_S = 10.0
 _BUSY_S = 0.2  # longest wait for another process's write; then the call goes on without the cache
 _SWEEP = 512  # puts between two looks at the size
 
@@ -189,7 +190,7 @@ class ResultCache:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+    db = sqlite3.connect(path, timeout=_OPEN_S, isolation_level=None)
     try:
         (mark,) = db.execute("PRAGMA application_id").fetchone()
         (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -204,6 +205,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {_VERSION}")
         db.execute("COMMIT")
+        db.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")
     except _DAMAGED:
         db.close()
         raise
@@ -217,6 +219,6 @@ def _seal(columns: Sequence[object]) -> str:
 def _unpacked(data: bytes | None, expected: str) -> bytes | None:
     try:
         body = zlib.decompress(data or b"")
-    except zlib.error:
+    except (zlib.error, TypeError):
         return None
     return body if content_hash(body) == expected else None

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from fathom.core.errors import StoreFault
+from fathom.core.errors import InputError, StoreFault
 from fathom.core.evidence import Degraded
-from fathom.core.jsonl import read_records
 from fathom.core.model import Frozen
 from fathom.sandbox.gateway.service import CacheState
 
@@ -64,28 +63,43 @@ class FileLog:
         except OSError as error:
             raise StoreFault(f"{path}: {error.strerror}") from error
         self._lines: list[bytes] = []
+        self._torn = False
         self.lost = 0
 
     def write(self, record: CallRecord) -> None:
+        if self._file < 0:
+            self.lost += 1
+            return
         self._lines.append(json.dumps(record.model_dump(), separators=(",", ":")).encode() + b"\n")
         if len(self._lines) >= _BUFFER:
             self._flush()
 
     def close(self) -> None:
-        self._flush()
-        os.close(self._file)
+        if self._file >= 0:
+            self._flush()
+            os.close(self._file)
+        self._file = -1
 
     def _flush(self) -> None:
-        block = b"".join(self._lines)
+        block = (b"\n" if self._torn else b"") + b"".join(self._lines)
         try:
             written = os.write(self._file, block) if block else 0
         except OSError:
             written = -1
         if written != len(block):
             self.lost += len(self._lines)
+        self._torn = 0 < written < len(block) or (self._torn and written <= 0)
         self._lines.clear()
 
 
 def read_calls(path: Path) -> Iterator[CallRecord]:
-    """The calls of a log. Raises `InputError` for what is none."""
-    return read_records(path, CallRecord)
+    """The calls of a log; a line that a full disk tore is passed over. Raises `InputError` where there is no file."""
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                try:
+                    yield CallRecord.model_validate_json(line)
+                except ValueError:
+                    continue
+    except OSError as error:
+        raise InputError(path, "missing", error.strerror or "cannot be read") from None

@@ -16,6 +16,7 @@ A = TypeVar("A")
 
 _HARDLY = ("unauthorised", "oversized", "rejected")  # asking the same provider again hardly ever mends it
 _HARDLY_TRIES = 2
+_FAIR = 0.5  # share of the timeout that must have been granted for a provider to be blamed for not answering
 
 
 @dataclass
@@ -98,23 +99,25 @@ class Course(Generic[Q, A]):
         stop.tries += 1
         self._attempts += 1
         self._cost += provider.cost
-        with lane.calling(self._clock()):
+        # A little less than what is left of the call, so that a provider that hangs is known for it.
+        granted = min(service.config.timeout_s, 0.999 * (self._ends - self._clock()))
+        with lane.calling(self._clock()) as trial:
             try:
-                # A little less than what is left of the call, so that a provider that hangs is known for it.
-                left = 0.999 * (self._ends - self._clock())
-                async with asyncio.timeout(min(service.config.timeout_s, left)):
+                async with asyncio.timeout(granted):
                     value = await provider.ask(request)
                 service.check(request, value)
             except tuple(service.facts.values()) as fact:
-                lane.breaker.succeed(self._clock())
+                lane.breaker.succeed(self._clock(), trial=trial)
                 return self._answer(provider.name, fact=fact, degraded=self._degraded(stop))
             except TimeoutError:
-                self._failed(stop, ProviderFault("no reply in time", kind="timeout"))
+                # Little time was left because of our own crowd, which is no fault of the provider.
+                fair = granted >= _FAIR * service.config.timeout_s
+                self._failed(stop, ProviderFault("no reply in time", kind="timeout"), trial=trial, blamed=fair)
                 return None
             except ProviderFault as fault:
-                self._failed(stop, fault)
+                self._failed(stop, fault, trial=trial)
                 return None
-            lane.breaker.succeed(self._clock())
+            lane.breaker.succeed(self._clock(), trial=trial)
         if not service.empty(value):
             return self._answer(provider.name, value=value, degraded=self._degraded(stop))
         return self._answer(provider.name, value=value) if self._confirms(stop, value) else None
@@ -123,23 +126,25 @@ class Course(Generic[Q, A]):
         return "" if stop is self._stops[0] else "backup"
 
     def _confirms(self, stop: _Stop[Q, A], value: A) -> bool:
-        """Whether an empty answer is to be believed: a second provider said so, or there is no other to ask."""
-        if self._unconfirmed is not None or not any(not other.spent for other in self._stops if other is not stop):
+        """Whether an empty answer is to be believed: a second provider said so, or there is no other at all."""
+        if self._unconfirmed is not None or len(self._stops) == 1:
             return True
         stop.spent = True
         self._unconfirmed = self._answer(stop.provider.name, value=value)
         return False
 
-    def _failed(self, stop: _Stop[Q, A], fault: ProviderFault) -> None:
+    def _failed(self, stop: _Stop[Q, A], fault: ProviderFault, *, trial: bool, blamed: bool = True) -> None:
         config, lane, now = self._service.config, stop.lane, self._clock()
         self._faults.append(fault.kind)
         lane.failures += 1
-        if fault.kind == "unauthorised" and config.unauthorised_rest_s:
-            lane.breaker.fail(now, rest_s=config.unauthorised_rest_s)
+        if not blamed:
+            lane.breaker.abandon(trial=trial)
+        elif fault.kind == "unauthorised" and config.unauthorised_rest_s:
+            lane.breaker.fail(now, trial=trial, rest_s=config.unauthorised_rest_s)
         elif fault.kind in _HARDLY:
-            lane.breaker.succeed(now)  # it works, only not for this request
+            lane.breaker.succeed(now, trial=trial)  # it works, only not for this request
         else:
-            lane.breaker.fail(now)
+            lane.breaker.fail(now, trial=trial)
         stop.spent = stop.tries >= (min(_HARDLY_TRIES, config.attempts) if fault.kind in _HARDLY else config.attempts)
         wait = self._rng.uniform(0.0, min(config.max_wait_s, config.first_wait_s * 2.0 ** min(stop.tries - 1, 60)))
         if fault.retry_after_s is not None:

@@ -43,7 +43,7 @@ class GatewayConfig(Config):
 class Gateway:
     """Asks services. Belongs to one event loop; the cache and the log may be shared with other processes.
 
-    `clock` is monotonic and `wall` is seconds since the epoch; `sleep` waits.
+    `clock` is monotonic and `wall` is seconds since the epoch.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Gateway:
                 answer = await course.run(request)
         except TimeoutError:
             answer = course.gave_up()
-        if answer.fault is not None:
+        if answer.fault is not None or answer.degraded == "unconfirmed":
             return self._old(service, key, answer)
         self._keep(service, key, answer)
         return answer
@@ -147,7 +147,7 @@ class Gateway:
             return
         now = self._wall()
         if answer.fact is not None:
-            name = next(name for name, kind in service.facts.items() if type(answer.fact) is kind)
+            name = next(name for name, kind in service.facts.items() if isinstance(answer.fact, kind))
             fact, body, keep_s = name, str(answer.fact).encode("utf-8", "replace"), config.keep_negative_s
         else:
             value: Any = answer.value
@@ -175,7 +175,8 @@ class Gateway:
                 del self._lanes[name]
 
     def _record(self, service: Service[Q, A], key: str, answer: Answer[A]) -> None:
-        status = "fault" if answer.fault is not None else "fact" if answer.fact is not None else "ok"
+        doubtful = answer.fault is not None or answer.degraded == "unconfirmed"
+        status = "fault" if doubtful else "fact" if answer.fact is not None else "ok"
         self.counts.update((f"{service.name}.{status}", f"{service.name}.{answer.cache}"))
         record = CallRecord(
             at=self._wall(),

@@ -58,21 +58,21 @@ class Lane:
         self._paused_until = max(self._paused_until, now + seconds)
 
     @contextmanager
-    def calling(self, now: float) -> Iterator[None]:
-        """Around one request, whose outcome the caller then tells the breaker."""
+    def calling(self, now: float) -> Iterator[bool]:
+        """Around one request, whose outcome the caller tells the breaker; whether it is the breaker's trial."""
         if self._bucket:
             self._bucket.take(now)
         self.requests += 1
         self._running += 1
-        self.breaker.begin(now)
+        trial = self.breaker.begin(now)
         try:
-            yield
+            yield trial
         except BaseException:
-            self.breaker.abandon()
+            self.breaker.abandon(trial=trial)
             raise
         finally:
             self._running -= 1
 
     def idle(self, now: float) -> bool:
-        """Whether nothing is lost by forgetting it."""
-        return not self._running and not self.breaker.is_open and not self.rest_s(now) and not self.rate_s(now)
+        """Whether it may be forgotten: nothing runs and nothing is waited for. What it failed before is lost."""
+        return not self._running and not self.rest_s(now) and not self.rate_s(now)

@@ -13,7 +13,7 @@ from fathom.core.evidence import Degraded
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-CacheState = Literal["miss", "hit", "joined", "off"]
+CacheState = Literal["miss", "hit", "joined"]
 """`joined`: an equal call was under way, and its answer was taken."""
 
 

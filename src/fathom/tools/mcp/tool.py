@@ -6,7 +6,7 @@ long reply it sees what is nearest to the question.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -50,7 +50,11 @@ class McpTool:
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         if self._port.public:
-            context.boundary.check_words(json.dumps(arguments, ensure_ascii=False))
+            for value in _values(arguments):
+                for word in value.split():
+                    if "://" in word:
+                        context.boundary.check_address(word, outgoing=True)
+                context.boundary.check_words(" ".join(word for word in value.split() if "://" not in word))
         try:
             reply = await self._port.call(self._name, arguments)
         except AccessDeniedError as error:
@@ -116,6 +120,15 @@ async def mcp_tools(
         except UnfitOfferError as error:
             left_out.append(LeftOut(server=port.name, tool=offer.name, reason=str(error)))
     return tuple(tools), tuple(left_out)
+
+
+def _values(arguments: Any) -> Iterator[str]:
+    """The strings and numbers of arguments; their names are the server's own words."""
+    if isinstance(arguments, dict | list):
+        for value in arguments.values() if isinstance(arguments, dict) else arguments:
+            yield from _values(value)
+    elif arguments is not None and not isinstance(arguments, bool):
+        yield str(arguments)
 
 
 def _said_of(part: McpPart) -> str:

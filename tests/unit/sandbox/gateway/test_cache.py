@@ -71,6 +71,7 @@ def test_equal_bodies_are_stored_once(tmp_path: Path) -> None:
         "UPDATE answers SET note = 'stale'",
         "UPDATE answers SET body = (SELECT max(hash) FROM bodies) WHERE key = 'a'",
         "DELETE FROM bodies",
+        "UPDATE bodies SET data = 5",
     ],
 )
 def test_a_row_that_was_changed_is_taken_for_missing(tmp_path: Path, harm: str) -> None:

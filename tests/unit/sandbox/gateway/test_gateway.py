@@ -163,6 +163,12 @@ def test_a_refused_key_is_not_tried_again_by_anybody_for_a_while() -> None:
         for name in "abc":
             assert (await asks.ask(texts, name)).provider == "two"
         assert len(one.asked) == 1
+        one.steps[:] = [down("unauthorised")]
+        for number in range(3000):
+            await asyncio.sleep(1)
+            assert (await asks.ask(texts, str(number))).provider == "two"
+        assert len(one.asked) < 20  # trials after 1, 2, 4, ... at most 600 s
+        one.steps[:] = ["one {}"]
         await asyncio.sleep(601)
         assert (await asks.ask(texts, "d")).provider == "one"
 
@@ -194,6 +200,13 @@ def test_that_nothing_is_there_needs_a_second_word() -> None:
         assert (doubted.get(), doubted.degraded) == ("", "unconfirmed")
         again = await asks.ask(service(empty, broken, attempts=4), "doubted")
         assert again.cache == "miss"  # what nobody confirmed is not kept
+        down_first = ScriptedProvider("five", [down()])
+        second = await asks.ask(service(down_first, empty, attempts=1), "second")
+        assert (second.get(), second.degraded) == ("", "unconfirmed")  # one word only, whoever's
+        calls = Calls()
+        told = gateway(log=calls)
+        await told.ask(service(down_first, empty, attempts=1), "second")
+        assert calls.records[0].status == "fault"
 
     run_virtual(main())
 
@@ -271,6 +284,8 @@ def test_a_service_asks_no_more_at_once_than_it_has_slots_for() -> None:
         assert one.most == 4
         served = [answer for answer in answers if answer.fault is None]
         assert len(served) == 20
+        lane = asks.lane("one")
+        assert lane is not None and not lane.breaker.is_open  # our own crowd is no fault of the provider
         assert {answer.fault.kind for answer in answers if answer.fault} == {"saturated"}
 
     run_virtual(main())

@@ -68,16 +68,22 @@ def test_one_trial_at_a_time_and_a_longer_rest_after_each_that_fails() -> None:
     for _ in range(4):
         rests.append(breaker.wait_s(now))
         now += rests[-1]
-        breaker.begin(now)
+        assert breaker.begin(now)
         assert breaker.wait_s(now) > 0  # while the trial runs
-        breaker.fail(now)
+        breaker.fail(now)  # of a call that began before
+        assert breaker.wait_s(now) == pytest.approx(0.05) and not breaker.begin(now)
+        breaker.fail(now, trial=True)
     assert rests == [1, 2, 4, 4]
     now += breaker.wait_s(now)
-    breaker.begin(now)
-    breaker.abandon()
+    assert breaker.begin(now)
+    breaker.abandon(trial=False)
+    assert breaker.wait_s(now) > 0  # another call's end
+    breaker.abandon(trial=True)
     assert breaker.wait_s(now) == 0 and breaker.is_open  # the trial said nothing: the next one may try
-    breaker.begin(now)
-    breaker.succeed(now)
+    assert breaker.begin(now)
+    breaker.succeed(now)  # of a call that began before
+    assert breaker.is_open
+    breaker.succeed(now, trial=True)
     assert not breaker.is_open
     breaker.fail(now)
     assert breaker.wait_s(now) == 1
