@@ -50,7 +50,7 @@ async def service(stack: AsyncExitStack) -> Case:
             warning = f"Target URL returned error {answer.status}: x" if answer.status != 200 else ""
             data = {
                 "title": "A page",
-                "url": "x",
+                "url": f"http://a.example{path}",
                 "content": text.replace("<p>", "").replace("</p>", ""),
                 "warning": warning,
             }

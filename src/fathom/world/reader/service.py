@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
@@ -72,15 +73,15 @@ class ServiceReader:
                 kind=kind_of(reply.status),
                 retry_after_s=retry_after_s(reply.headers),
             )
-        return page_of(url, _parsed(reply.body, self._config.chars), self._clock())
+        return page_of(url, _parsed(reply.body, target.url, self._config.chars), self._clock())
 
     async def close(self) -> None:
         await self._web.close()
 
 
-def _parsed(body: bytes, chars: int) -> Parsed:
-    """The page in a reply. Raises `PageNotFoundError` where the service says that the page's server has none, else
-    `WorldUnavailableFault` for what is not a page."""
+def _parsed(body: bytes, asked: str, chars: int) -> Parsed:
+    """The page in a reply to the question for `asked`. Raises `PageNotFoundError` where the service says that the
+    page's server has none, else `WorldUnavailableFault` for what is not a page or another one."""
     try:
         said = json.loads(body)
         data = said["data"]
@@ -95,10 +96,22 @@ def _parsed(body: bytes, chars: int) -> Parsed:
         if status in GONE:
             raise PageNotFoundError(f"the server says there is no such page ({status})")
         raise WorldUnavailableFault(f"the server answered with status {status}", kind=kind_of(status))
+    if not _may_be(str(data.get("url") or asked), asked):
+        raise WorldUnavailableFault("the reader service gave another page", kind="mismatch")
     text = visible(text)[:chars]
     if not text.strip():
         raise WorldUnavailableFault("the page could not be read: it holds no text", kind="garbage")
     return Parsed(title=visible(title)[:500], text=text, links=links, lang="", licence="")
+
+
+def _may_be(given: str, asked: str) -> bool:
+    """Whether a page at `given` may be what `asked` led to: redirects change the host or the path, seldom both."""
+    try:
+        one, other = urlsplit(given), urlsplit(asked)
+        hosts = {(parts.hostname or "").removeprefix("www.") for parts in (one, other)}
+    except ValueError:
+        return False
+    return len(hosts) == 1 or unquote(one.path).rstrip("/") == unquote(other.path).rstrip("/")
 
 
 def _links(found: Any) -> list[WorldLink]:
