@@ -34,10 +34,10 @@ from fathom.llm.local.load import load_tokenizer, use_threads
 from fathom.llm.protocol import Sampling
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
-from fathom.recipes.apprentice import Apprentice
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.identity import claim
+from fathom.recipes.loop_apprentice import Apprentice
 from fathom.recipes.loop_branch import IDENTITY, branch
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import ResearchConfig, research_config
