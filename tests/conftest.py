@@ -8,10 +8,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from fathom.core.config import Environment
+from fathom.core.config import Environment, torch_defaults
 
-# Before any test imports torch: with threads that spin while they wait two test workers take 20 times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before any test imports torch: with threads that spin while they wait two test workers take 20 times as long, and on
+# Intel processors what a batch gives would depend on its size.
+torch_defaults()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

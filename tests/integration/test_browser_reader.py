@@ -80,40 +80,70 @@ async def test_a_page_that_a_script_builds_is_read(web: WebServer) -> None:
     assert left_over() == []
 
 
+class Canary:
+    """A port of this machine that notes who knocks, by TCP and by UDP, and a page that tries all ways to."""
+
+    async def __aenter__(self) -> "Canary":
+        self.heard: list[str] = []
+        self._server = await asyncio.start_server(self._knocked, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._packets.bind(("127.0.0.1", self.port))
+        self._packets.setblocking(False)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._packets.close()
+        self._server.close()
+
+    def _knocked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard.append("tcp")
+        writer.close()
+
+    def packet(self) -> bool:
+        try:
+            return bool(self._packets.recv(1))
+        except BlockingIOError:
+            return False
+
+    def page(self) -> Answer:
+        port = self.port
+        hosts = (f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}", f"0x7f.1:{port}", "169.254.169.254")
+        tries = "".join(
+            f"<iframe src='{url}'></iframe><script src='{url}'></script><link rel=preconnect href='{url}'>"
+            f"<script>fetch('{url}', {{mode: 'no-cors'}}).catch(() => 0)</script>"
+            for url in (f"http://{host}/" for host in hosts)
+        )
+        return html(
+            f"{BUILT}{tries}<iframe src='file:///etc/passwd'></iframe><script>"
+            f"try {{ new WebSocket('ws://127.0.0.1:{port}/') }} catch (e) {{}}"
+            f"try {{ const c = new RTCPeerConnection({{iceServers: [{{urls: 'stun:127.0.0.1:{port}'}}]}});"
+            f"c.createDataChannel('x'); c.createOffer().then(o => c.setLocalDescription(o)) }} catch (e) {{}}"
+            f"navigator.sendBeacon('http://127.0.0.1:{port}/', 'x')</script>"
+        )
+
+
 @needs_browser
 async def test_scripts_reach_nothing_but_what_the_scope_allows(web: WebServer) -> None:
     site = Site(web, settle_s=4.0)
-    heard: list[str] = []
-    canary = await asyncio.start_server(lambda reader, writer: heard.append("tcp"), "127.0.0.1", 0)
-    port = canary.sockets[0].getsockname()[1]
-    packets = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    packets.bind(("127.0.0.1", port))
-    packets.setblocking(False)
-    tries = "".join(
-        f"<iframe src='{url}'></iframe><img src='{url}'><script src='{url}'></script><link rel=preconnect href='{url}'>"
-        f"<script>fetch('{url}', {{mode: 'no-cors'}}).catch(() => 0)</script>"
-        for url in (
-            f"http://127.0.0.1:{port}/",
-            f"http://localhost:{port}/",
-            f"http://[::1]:{port}/",
-            "http://10.0.0.1/",
-        )
-    )
-    web.routes["/js"] = html(
-        f"{BUILT}{tries}<iframe src='file:///etc/passwd'></iframe><script>"
-        f"try {{ new WebSocket('ws://127.0.0.1:{port}/') }} catch (e) {{}}"
-        f"try {{ const c = new RTCPeerConnection({{iceServers: [{{urls: 'stun:127.0.0.1:{port}'}}]}});"
-        f"c.createDataChannel('x'); c.createOffer().then(o => c.setLocalDescription(o)) }} catch (e) {{}}"
-        f"navigator.sendBeacon('http://127.0.0.1:{port}/', 'x')</script>"
-    )
-    read = await site.reader.read("http://site.example/js")
-    assert "Built by a script." in read.page.text and "root:" not in read.page.text
-    assert heard == [] and {address for address, _ in site.connector.connected} == {PUBLIC}
-    with pytest.raises(BlockingIOError):
-        packets.recv(1)
-    packets.close()
-    canary.close()
+    async with Canary() as canary:
+        web.routes["/js"] = canary.page()
+        read = await site.reader.read("http://site.example/js")
+        assert "Built by a script." in read.page.text and "root:" not in read.page.text
+        assert canary.heard == [] and not canary.packet()
+    assert {address for address, _ in site.connector.connected} == {PUBLIC}
     await site.reader.close()
+
+
+@needs_browser
+async def test_in_the_private_scope_the_same_page_is_heard_but_by_no_way_around_the_gate(web: WebServer) -> None:
+    settings = BrowserConfig(sandbox=os.geteuid() != 0, timeout_s=90.0, settle_s=4.0)
+    reader = BrowserReader(EgressClient(EgressConfig(scope="private")), settings)
+    async with Canary() as canary:
+        web.routes["/js"] = canary.page()
+        await reader.read(f"{web.base}/js")
+        assert "tcp" in canary.heard and not canary.packet()
+    await reader.close()
 
 
 @needs_browser

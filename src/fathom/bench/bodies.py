@@ -9,6 +9,7 @@ bench says so and that goal is not met: on Debian `apt install python3-doc` brin
 import asyncio
 import json
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -219,7 +220,7 @@ class _Growth:
 
 
 def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
-from fathom.core.config import native_default
+from fathom.core.config import torch_defaults
 from fathom.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _ROWS = 16  # of a training batch
 
 def run(options: BenchOptions) -> Mapping[str, Figure]:
     """All figures. Raises `ConfigError` where torch or TRL is not installed."""
-    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    torch_defaults()
     for package in ("torch", "trl", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise ConfigError(f"this bench needs {package}", hint="make rivals installs what it compares with")

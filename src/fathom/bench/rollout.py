@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
-from fathom.core.config import native_default
+from fathom.core.config import torch_defaults
 from fathom.core.message import Message
 from fathom.core.seeds import stream
 from fathom.core.task import Task
@@ -39,7 +39,7 @@ _GROUP = 8
 
 def run(options: BenchOptions) -> Mapping[str, Figure]:
     """All figures; needs torch."""
-    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    torch_defaults()
     from fathom.llm.local.load import use_threads
 
     use_threads(2)

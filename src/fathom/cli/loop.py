@@ -28,12 +28,12 @@ def loop(
     A world of invented pages, questions over it, an oracle's trajectories, continual pre-training, fine-tuning, RL,
     then fine-tuning on the agent's own trajectories. Needs the extra `train`.
     """
-    from fathom.core.config import Environment, native_default, resolve
+    from fathom.core.config import Environment, resolve, torch_defaults
     from fathom.core.errors import ConfigError
     from fathom.core.model import canonical_json
 
     # Without it torch's threads spin while they wait for each other: up to 20 times slower on a shared machine.
-    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    torch_defaults()
     try:
         from fathom.recipes.loop import run_loop
         from fathom.recipes.loop_config import RECIPES

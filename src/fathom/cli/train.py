@@ -27,11 +27,11 @@ def sft(
     ] = None,
 ) -> None:
     """Fine-tune on the turns that the samples mark; the same command goes on where it was interrupted."""
-    from fathom.core.config import native_default, resolve
+    from fathom.core.config import resolve, torch_defaults
     from fathom.core.errors import ConfigError
 
     # Without it torch's threads spin while they wait for each other: up to 20 times slower on a shared machine.
-    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    torch_defaults()
     try:
         from fathom.recipes.models import LOCAL
         from fathom.recipes.tuning import TUNING, fine_tune

@@ -18,7 +18,9 @@ class LiveConfig(Config):
 
 
 def live_world(config: LiveConfig) -> LiveWorld:
-    """Search by the user's own server, which may stand in a private network; pages of where `egress` allows."""
-    engine_egress = config.egress.model_copy(update={"scope": "private"})
-    engine = SearxngEngine(config.searxng_url, EgressClient(engine_egress), timeout_s=config.reader.timeout_s)
-    return LiveWorld(engine, LiveReader(EgressClient(config.egress), config.reader))
+    """Search by the user's own server, which may stand in a private network; pages of where `egress` allows. Offline,
+    neither."""
+    outward = config.egress
+    inward = outward if outward.scope == "offline" else outward.model_copy(update={"scope": "private"})
+    engine = SearxngEngine(config.searxng_url, EgressClient(inward), timeout_s=config.reader.timeout_s)
+    return LiveWorld(engine, LiveReader(EgressClient(outward), config.reader))

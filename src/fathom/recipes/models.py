@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fathom.core.assets import Progress, quiet
-from fathom.core.config import Environment, native_default
+from fathom.core.config import Environment, torch_defaults
 from fathom.core.errors import ConfigError, InputError, ModelFault
 from fathom.core.jsonl import read_rows
 from fathom.core.message import Message
@@ -139,7 +139,7 @@ def _pool(specs: list[str], environment: Environment, retry: "Retry | None") -> 
 def _local(folder: Path) -> ChatModel:
     """A model folder as `transformers` lays it out, run in this process by torch."""
     # Without it torch's threads spin while they wait for each other: up to 20 times slower on a shared machine.
-    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    torch_defaults()
     try:
         from fathom.llm.local.chat import load_chat
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from fathom.core.config import Config, native_default
+from fathom.core.config import Config, torch_defaults
 from fathom.core.errors import ConfigError
 from fathom.llm.protocol import TokenModel
 from fathom.recipes.models import LOCAL
@@ -29,7 +29,7 @@ def serve_tokens(spec: str, config: ServeConfig, on_up: Callable[[str], None]) -
     if not spec.startswith(LOCAL):
         raise ConfigError(f"{spec!r} cannot be served", hint="give a model folder as local:FOLDER")
     # Without it torch's threads spin while they wait for each other: up to 20 times slower on a shared machine.
-    native_default("OMP_WAIT_POLICY", "PASSIVE")
+    torch_defaults()
     try:
         from fathom.llm.local.http import serving
         from fathom.llm.local.load import load_model, load_renderer

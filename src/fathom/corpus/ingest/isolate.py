@@ -35,7 +35,7 @@ _WALL_FACTOR, _WALL_EXTRA_S = 5, 60  # a busy machine gives a process a fraction
 class Job:
     """A call of `function` ("module:name", the module inside this package or by its full name) with JSON arguments; it
     yields JSON parts. `cpu_s` is its own limit of CPU seconds, where that is below the options'; `wall_s` that of
-    seconds on the clock, else many times as many."""
+    seconds on the clock, a second try included."""
 
     function: str
     arguments: dict[str, Any]
@@ -64,13 +64,14 @@ class Parsers:
     def run(self, job: Job) -> Outcome:
         """The outcome of one job."""
         child = self._idle.get()
+        deadline = None if job.wall_s is None else time.monotonic() + job.wall_s
         try:
             if child is None:
                 child = _Child(self._options)
-            outcome = child.call(job)
+            outcome = child.call(job, deadline)
             if child.exhausted and child.served > 1:
                 child = _Child(self._options)
-                outcome = child.call(job)
+                outcome = child.call(job, deadline)
         finally:
             self._idle.put(None if child is None or child.dead else child)
         return outcome
@@ -137,11 +138,14 @@ class _Child:
         self.served = 0
         self.dead = self.timed_out = self.exhausted = False
 
-    def call(self, job: Job) -> Outcome:
+    def call(self, job: Job, deadline: float | None) -> Outcome:
+        """The outcome of `job`, which is stopped at `deadline` (of the monotonic clock), else after many times its CPU
+        seconds."""
         self.served += 1
         outcome = Outcome()
         cpu_s = min(self._cpu_s, job.cpu_s or self._cpu_s)
-        deadline = time.monotonic() + (job.wall_s or _WALL_FACTOR * cpu_s + _WALL_EXTRA_S)
+        if deadline is None:
+            deadline = time.monotonic() + _WALL_FACTOR * cpu_s + _WALL_EXTRA_S
         try:
             self._send({"function": job.function, "arguments": job.arguments, "cpu_s": cpu_s})
             while True:

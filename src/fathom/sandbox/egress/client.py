@@ -36,7 +36,7 @@ class EgressConfig(Config):
 
     scope: Scope = Field(default="public", description="addresses that may be contacted")
     user_agent: str = Field(default="fathom/0.1 (research agent)", description="sent with every request")
-    connect_s: float = Field(default=10.0, gt=0, description="seconds to connect to one address of a name")
+    connect_s: float = Field(default=5.0, gt=0, description="seconds to connect to one address of a name")
     connections: int = Field(default=256, ge=1, description="connections open at once, others wait")
     keep_s: float = Field(default=15.0, ge=0, description="seconds a connection is kept for the same site")
     proxy: SecretStr = Field(
@@ -100,7 +100,7 @@ class EgressClient:
         )
         host = target.origin.partition("://")[2]
         headers = [("Host", host), *asked.headers.items(), ("Accept-Encoding", "gzip")]
-        if asked.body:
+        if asked.method == "POST":
             headers.append(("Content-Length", str(len(asked.body))))
         timeouts = {"connect": self._config.connect_s}
         with _as_faults():

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class BrowserConfig(Config):
     max_bytes: int = Field(default=50_000_000, ge=1, description="bytes that a page and all it asks for may bring in")
     memory_bytes: int = Field(default=1536 * MIB, ge=256 * MIB, description="memory of a browser's processes together")
     browsers: int = Field(default=2, ge=1, description="browsers at once, others wait")
-    chars: int = Field(default=5_000_000, ge=1000, description="characters of the page's HTML")
+    chars: int = Field(default=2_000_000, ge=1000, description="characters of the page's HTML")
     user_agent: str = Field(
         default="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 fathom/0.1",
         description="sent with every request; names fathom, as robots.txt knows it",
@@ -62,7 +63,7 @@ def find_chromium() -> str:
 
 class BrowserReader:
     """A `PageReader`. `web` is the way out, and is closed with the reader; `parser` may be shared. Raises `ConfigError`
-    where there is no Chromium."""
+    where there is no Chromium, no Playwright, or no Linux to keep processes together."""
 
     name = "browser"
 
@@ -78,6 +79,8 @@ class BrowserReader:
         self._executable = config.executable or find_chromium()
         if not self._executable:
             raise ConfigError("there is no Chromium on PATH", hint="install it (Debian: apt install chromium)")
+        if sys.platform != "linux" or find_spec("playwright") is None:
+            raise ConfigError("the browser needs Linux and the extra `browser`", hint="pip install playwright")
         self._web, self._config, self._clock = web, config, clock
         self._parser, self._owns_parser = parser or PageParser(config.parser), parser is None
         self._robots = Robots(web, self._parser, timer=timer)

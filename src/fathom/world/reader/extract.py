@@ -34,7 +34,7 @@ def extract(path: str, form: str, charset: str, base: str, depth: int, chars: in
     if form == "html":
         page = _html(Path(path).read_bytes(), charset, depth)
     elif form == "plain":
-        page = _plain(Path(path).read_bytes(), charset, chars)
+        page = _plain(Path(path).read_bytes(), charset)
     else:
         page = _blocks(path, form, chars)
     text = visible(page["text"])
@@ -63,7 +63,7 @@ def _html(data: bytes, charset: str, depth: int) -> dict[str, Any]:
     return {**next(html_text.extract(html, depth)), "base": named[1] if named else ""}
 
 
-def _plain(data: bytes, charset: str, chars: int) -> dict[str, Any]:
+def _plain(data: bytes, charset: str) -> dict[str, Any]:
     text = decode(data, charset)
     first = next((line.strip("# \t") for line in text[:2000].splitlines() if line.strip("# \t")), "")
     return {"title": first if text.lstrip().startswith("# ") else "", "text": text}

@@ -82,11 +82,11 @@ class PageParser:
         return bool(await self._run(lambda parsers: _part(parsers.run(job))))
 
     async def close(self) -> None:
-        """End all processes; a page that is being parsed is waited for."""
+        """End all processes; pages that are being parsed or wait in line are waited for."""
         if self._open is not None:
             parsers, threads = self._open
             self._open = None
-            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
+            await asyncio.to_thread(threads.shutdown)
             parsers.close()
 
     async def _run(self, work: Callable[[Parsers], T]) -> T:

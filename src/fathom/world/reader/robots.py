@@ -18,7 +18,7 @@ from fathom.world.reader.parser import PageParser
 AGENT = "fathom"
 """The name that robots.txt knows fathom by."""
 
-_MAX_BYTES = 512_000  # RFC 9309: at least 500 kibibytes have to be read
+_MAX_BYTES, _MAX_CHARS = 4_000_000, 512_000  # RFC 9309: at least 500 kibibytes have to be read, the rest may be left
 _MAX_REDIRECTS, _TIMEOUT_S = 5, 10.0
 _KEPT_S, _FAULT_KEPT_S = 3600.0, 60.0
 _KEPT_CHARS, _KEPT_SITES = 16_000_000, 4096
@@ -57,8 +57,16 @@ class Robots:
                 kind=known.fault.kind,
                 retry_after_s=known.fault.retry_after_s,
             )
-        if known.text.strip() and not await self._parser.allows(known.text, url, AGENT):
+        if known.text.strip() and not await self._allows(origin, known.text, url):
             raise AccessDeniedError("this address may not be opened: the site asks robots not to")
+
+    async def _allows(self, origin: str, text: str, url: str) -> bool:
+        try:
+            return await self._parser.allows(text, url, AGENT)
+        except WorldUnavailableFault as fault:
+            # A file made to hang its parser is not parsed again with every page.
+            self._keep(origin, _Known("", fault, self._timer() + _FAULT_KEPT_S))
+            raise
 
     async def _ask(self, origin: str, timeout_s: float) -> _Known:
         request = WebRequest(
@@ -79,7 +87,7 @@ class Robots:
                     f"status {reply.status}", kind="rate_limited" if reply.status == 429 else "server"
                 )
             elif reply.status < 300:
-                text = reply.body.decode("utf-8", "replace")
+                text = reply.body.decode("utf-8", "replace")[:_MAX_CHARS]
         return _Known(text, fault, self._timer() + (_FAULT_KEPT_S if fault else _KEPT_S))
 
     def _keep(self, origin: str, known: _Known) -> None:

@@ -73,7 +73,8 @@ def canonical_url(url: str) -> str:
         path = _normal(parts.path).rstrip("/")
         cached = _GOOGLE_AMP.fullmatch(host + path)
         if cached is None:
-            path = _AMP_PATH.sub("", path).rstrip("/")
+            while (shorter := _AMP_PATH.sub("", path).rstrip("/")) != path:
+                path = shorter
             cached = _AMP_CACHE.fullmatch(host + path)
         if cached is None:
             break
