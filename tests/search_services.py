@@ -18,7 +18,7 @@ from fathom.core.errors import ProviderFault
 from fathom.sandbox.egress.protocol import Web
 from fathom.world.search.engine import HttpEngine
 from fathom.world.search.registry import SERVICES
-from fathom.world.search.service import ServiceConfig
+from fathom.world.search.search_service import SearchServiceConfig
 
 FIXTURES = Path(__file__).parent / "fixtures" / "search"
 QUERY = "ostra lighthouse"
@@ -79,7 +79,7 @@ class ServiceCase:
     query: str = QUERY
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def config(self, url: str = "http://127.0.0.1:9", **settings: Any) -> ServiceConfig:
+    def config(self, url: str = "http://127.0.0.1:9", **settings: Any) -> SearchServiceConfig:
         """Its configuration at `url`, with the canary as key."""
         key = {"api_key": SecretStr(KEY)} if self.key_in else {}
         return SERVICES[self.name].config(**{"url": url, "timeout_s": 20.0, **key, **self.settings, **settings})

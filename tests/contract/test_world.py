@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from tests.live import PlainWeb
 from tests.live import live as live_world
 from tests.web_server import small_web
 from tests.worlds import small_world
@@ -18,7 +19,6 @@ from fathom.world.faults import FaultyWorld
 from fathom.world.gated import GatedWorld, world_sources
 from fathom.world.journaled import JournaledWorld
 from fathom.world.limited import LimitedWorld
-from fathom.world.live import LiveWorld
 from fathom.world.protocol import World
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 
@@ -78,7 +78,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 async def address(world: World, name: str) -> str:
     """The address of a page of the small world in `world`; on the web it has the server's name in front."""
-    if not isinstance(world, LiveWorld):
+    if not isinstance(world, PlainWeb):
         return f"wiki/{name}"
     hit, *_ = await world.search("Ostra")
     return f"{hit.url.partition('/wiki/')[0]}/wiki/{name}"
@@ -111,7 +111,7 @@ async def test_a_page_is_what_its_hash_says(world: World) -> None:
 
 
 async def test_a_page_of_a_corpus_may_be_asked_for_by_title(world: World) -> None:
-    if isinstance(world, LiveWorld):
+    if isinstance(world, PlainWeb):
         with pytest.raises(PageNotFoundError):
             await world.open("Carla Rossi")
     else:

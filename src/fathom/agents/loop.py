@@ -38,8 +38,8 @@ CHARS_PER_TOKEN = 3.0  # a low guess, so that the size of text not yet measured 
 
 @dataclass
 class Attempt:
-    """Everything one attempt needs. `model`, `reader` and `world` share `meter`; `outgoing` says that the world is
-    public."""
+    """Everything one attempt needs. `model`, `reader` and `world` share `meter`; `outgoing` says that what
+    the world is asked leaves this machine, `private` that what it says is the user's own."""
 
     task: Task
     name: str
@@ -55,6 +55,7 @@ class Attempt:
     seed: int = 0
     config_hash: str = ""
     outgoing: bool = False
+    private: bool = False
 
 
 async def run_agent(attempt: Attempt) -> Trajectory:
@@ -81,6 +82,7 @@ class _Runner:
             reader=attempt.reader,
             evidence=self.state.evidence,
             outgoing=attempt.outgoing,
+            private=attempt.private,
         )
 
     async def run(self) -> tuple[StopReason, str | None]:

@@ -51,7 +51,7 @@ from fathom.world.search.engine import HttpEngine
 from fathom.world.search.engines.searxng import SEARXNG, SearxngConfig
 from fathom.world.search.engines.serper import SERPER
 from fathom.world.search.protocol import SearchEngine
-from fathom.world.search.service import ServiceConfig as SerperConfig
+from fathom.world.search.search_service import SearchServiceConfig as SerperConfig
 
 NAME = "faults"
 SUMMARY = "an agent in a web of which three requests in ten break, beside the same without faults"

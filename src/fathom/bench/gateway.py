@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
-from fathom.core.errors import ConfigError, ProviderFault
+from fathom.core.errors import ConfigError, ProviderFault, RunError
 from fathom.sandbox.gateway.cache import CacheConfig, ResultCache
 from fathom.sandbox.gateway.calls import FileLog
 from fathom.sandbox.gateway.codec import JsonCodec
@@ -151,7 +151,8 @@ async def _duplicates() -> int:
     service = _service(slow)
     answers = await asyncio.gather(*(gateway.ask(service, "same") for _ in range(_AT_ONCE)))
     await gateway.close()
-    assert all(each.get() == answer("same") for each in answers)
+    if any(each.get() != answer("same") for each in answers):
+        raise RunError("of equal calls at once some got another answer")
     return requests
 
 
@@ -181,7 +182,8 @@ def _killed(path: Path, kills: int) -> dict[str, Figure]:
             [sys.executable, "-c", _WRITER, str(path), str(number * 10**6)], stdout=subprocess.PIPE
         )
         assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
+        if child.stdout.readline() != b"ready\n":
+            raise RunError("the process that is to be killed did not begin to write")
         time.sleep(0.002 * (number % 10))
         child.send_signal(signal.SIGKILL)
         child.wait()

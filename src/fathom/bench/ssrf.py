@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
 from fathom.bench.ssrf_forms import PUBLIC, Form, good, hostile
-from fathom.core.errors import AccessDeniedError, FathomError
+from fathom.core.errors import AccessDeniedError, FathomError, RunError
 
 NAME = "ssrf"
 SUMMARY = "hostile addresses, names and redirects against the guard of outgoing requests"
@@ -70,5 +70,6 @@ async def attempt(form: Form) -> tuple[list[tuple[str, int]], FathomError | None
         return connector.connected, error
     finally:
         await client.close()
-    assert reply.body == b"hi"
+    if reply.body != b"hi":
+        raise RunError(f"{form.url}: a reply that nobody gave")
     return connector.connected, None

@@ -18,11 +18,15 @@ def ask(
         typer.Option(
             "--world",
             "--corpus",
-            help="Where to research: a corpus, or the web as live:URL of a SearXNG server (live:http://localhost:8080).",
+            help="Where to research: a corpus; the web as live:ENGINE,... (live:http://localhost:8080, live:serper); "
+            "recorded:FILE; or one of these with something around it, as in faulty:0.3:vital.",
         ),
     ] = "",
     file: Annotated[
         list[Path] | None, typer.Option("--file", help="A file or folder that comes with the question; agent react.")
+    ] = None,
+    tool: Annotated[
+        list[str] | None, typer.Option("--tool", help="A tool besides search and visit: python, scholar; agent react.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with settings.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting, as in search.k=5.")] = None,
@@ -44,6 +48,7 @@ def ask(
         model=model,
         world=world,
         files=file or [],
+        tools=tool or [],
         environment=environment,
         toml=config,
         overrides=settings or [],

@@ -138,7 +138,8 @@ def torch_defaults() -> None:
     order whatever stands beside in a batch, which MKL's fastest kernels do not; elsewhere it does so anyhow."""
     native_default("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        intel = "GenuineIntel" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        with Path("/proc/cpuinfo").open("rb") as file:
+            intel = b"GenuineIntel" in file.read(256)  # of the first processor; the whole is long on large machines
     except OSError:
         intel = False
     if intel:

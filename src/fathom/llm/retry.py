@@ -81,9 +81,13 @@ class Retry:
 
     def wait_s(self, failures: int, asked_s: float | None = None) -> float:
         """Seconds to wait after so many failures in a row; `asked_s` is what the server asked for."""
-        longest = min(self._config.max_wait_s, self._config.first_wait_s * 2.0 ** min(failures - 1, 60))
-        wait = self._rng.uniform(0.0, longest)
+        wait = backoff_s(self._rng, failures, self._config.first_wait_s, self._config.max_wait_s)
         return wait if asked_s is None else max(wait, min(asked_s, self._config.max_retry_after_s))
+
+
+def backoff_s(rng: random.Random, failures: int, first_s: float, max_s: float) -> float:
+    """Seconds to wait after so many failures in a row: anything up to `first_s`, doubled with each, at most `max_s`."""
+    return rng.uniform(0.0, min(max_s, first_s * 2.0 ** min(failures - 1, 60)))
 
 
 def _after(fault: ModelFault, tries: int) -> ModelFault:

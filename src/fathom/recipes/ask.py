@@ -17,8 +17,11 @@ from fathom.grading.report_files import write_report
 from fathom.llm.calling import CallingStrategy
 from fathom.llm.profile import load_profile
 from fathom.recipes.models import model_spec, open_model
-from fathom.recipes.ports import lazy_ports, open_files, open_world
+from fathom.recipes.ports import lazy_ports, open_files
 from fathom.recipes.research import AGENTS, RECIPE, Ports, ResearchConfig, ResolvedResearch, attempt, research_config
+from fathom.recipes.tool_config import TOOL_NAMES, ToolName
+from fathom.recipes.tool_ports import tool_ports
+from fathom.recipes.worlds import open_world
 from fathom.rollout.replay import replay
 from fathom.rollout.runner import Program, create, read_record, resume
 
@@ -37,6 +40,7 @@ def configure(
     model: str = "",
     world: str = "",
     files: Sequence[Path] = (),
+    tools: Sequence[str] = (),
     environment: Environment,
     toml: Path | None = None,
     overrides: Sequence[str] = (),
@@ -55,10 +59,20 @@ def configure(
     if research.model.endswith(".gguf"):
         research = research.model_copy(update={"model": str(Path(research.model).expanduser().absolute())})
     given = (*research.files, *(str(path.expanduser().absolute()) for path in files))
-    if given and research.agent == "guided":
-        raise ConfigError("the agent guided reads no files", hint="--agent react does")
-    research = research.model_copy(update={"files": given})
+    used = research.tools.model_copy(update={"use": _tool_names((*research.tools.use, *tools))})
+    if research.agent == "guided" and (given or used.any):
+        what = "reads no files" if given else "has no tools but search and visit"
+        raise ConfigError(f"the agent guided {what}", hint="--agent react does")
+    research = research.model_copy(update={"files": given, "tools": used})
     return research.model_copy(update={"world": world}) if world else research
+
+
+def _tool_names(names: Sequence[str]) -> tuple[ToolName, ...]:
+    found = {name: name for name in TOOL_NAMES}
+    for name in names:
+        if name not in found:
+            raise ConfigError(f"there is no tool {name!r}", hint=f"There are: {', '.join(TOOL_NAMES)}.")
+    return tuple(found[name] for name in TOOL_NAMES if name in names)
 
 
 @dataclass(frozen=True)
@@ -78,12 +92,15 @@ async def ask(
     question: str, research: ResearchConfig, environment: Environment, *, seed: int = 0, view: View
 ) -> Outcome:
     """Research `question` in a new run folder and write its report."""
-    view.waiting(f"opening the corpus {research.world}")
-    world = open_world(research.world, environment, view.progress)
+    view.waiting(f"opening the world {research.world}")
+    world = open_world(research.world, environment, view.progress, web=research.web, seed=seed)
     view.waiting(f"opening the model {research.model}")
     model = open_model(research.model, environment, on_progress=view.progress, on_wait=view.waiting)
     reader = open_model(research.reader, environment, on_wait=view.waiting) if research.reader else None
     files = open_files(research) if research.files else None
+    tools = tool_ports(research.tools, research.web, environment)
+    view.waiting("testing the sandbox for code")
+    await tools.ready()
     resolved = ResolvedResearch(
         research=research,
         task=Task(
@@ -98,7 +115,9 @@ async def ask(
     )
     settings = resolved.model_dump(mode="json")
     folder = create(environment.home / "runs", recipe=RECIPE, question=question, config=settings, seed=seed)
-    return await _carry_out(folder, resolved, Ports(model=model, world=world, reader=reader, files=files), view)
+    return await _carry_out(
+        folder, resolved, Ports(model=model, world=world, reader=reader, files=files, tools=tools), view
+    )
 
 
 async def go_on(folder: Path, environment: Environment, *, view: View) -> Outcome:

@@ -1,26 +1,79 @@
-"""The live world, put together."""
+"""The live world, put together: engines and readers in their order, asked through a gateway."""
 
-from pydantic import Field
+from pathlib import Path
 
-from fathom.core.config import Config
+from fathom.core.config import Environment
+from fathom.core.errors import ConfigError
+from fathom.recipes.web_config import ReaderName, WebConfig
 from fathom.sandbox.egress.client import EgressClient, EgressConfig
-from fathom.world.live import LiveWorld
+from fathom.sandbox.egress.protocol import Web
+from fathom.sandbox.gateway.cache import ResultCache
+from fathom.sandbox.gateway.calls import FileLog
+from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import ServiceConfig
+from fathom.world.gated import Closing, GatedConfig, GatedWorld, web_sources
+from fathom.world.reader.browser import BrowserConfig, BrowserReader
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
-from fathom.world.searxng import SearxngEngine
+from fathom.world.reader.parser import PageParser
+from fathom.world.reader.protocol import PageReader
+from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
+from fathom.world.search.protocol import SearchEngine
+from fathom.world.search.registry import engine
+
+CALLS, _ANSWERS = "calls.jsonl", "answers.sqlite"
+_READER_KEY = "reader"  # FATHOM_READER_KEY
 
 
-class LiveConfig(Config):
-    """Settings of the live world."""
+def live_world(engines: str, environment: Environment, config: WebConfig = WebConfig()) -> GatedWorld:
+    """Search by `engines`, names with commas between them, and pages of where `config.scope` allows. Answers are cached
+    and calls are logged in the home, for all runs. Raises `ConfigError` for an engine that is none."""
+    inside = inward(config)
+    found = search_engines(engines, inside, environment, config)
+    parser = PageParser()
+    readers = [_reader(name, parser, environment, config) for name in dict.fromkeys(config.readers)]
+    asked = ServiceConfig(timeout_s=1.2 * config.timeout_s, keep_s=config.keep_s, attempts=config.attempts)
+    gated = GatedConfig(
+        search=asked.model_copy(update={"deadline_s": 3 * config.timeout_s}),
+        read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s, "unauthorised_rest_s": 0.0}),
+    )
+    gateway = open_gateway(environment.home)
+    owned: tuple[Closing, ...] = (gateway, *found, *readers, parser, inside)
+    sources = web_sources(found, readers, gated, version=f"{config.scope} {config.robots}")
+    return GatedWorld("live", gateway, sources, gated, owned=owned)
 
-    searxng_url: str = Field(description="base URL of a SearXNG server with the JSON format switched on")
-    egress: EgressConfig = EgressConfig()
-    reader: LiveReaderConfig = LiveReaderConfig()
+
+def open_gateway(home: Path) -> Gateway:
+    """A gateway whose cache and call log lie in the home, shared with other processes."""
+    folder = home / "gateway"
+    return Gateway(cache=ResultCache(folder / _ANSWERS), log=FileLog(folder / CALLS))
 
 
-def live_world(config: LiveConfig) -> LiveWorld:
-    """Search by the user's own server, which may stand in a private network; pages of where `egress` allows. Offline,
-    neither."""
-    outward = config.egress
-    inward = outward if outward.scope == "offline" else outward.model_copy(update={"scope": "private"})
-    engine = SearxngEngine(config.searxng_url, EgressClient(inward), timeout_s=config.reader.timeout_s)
-    return LiveWorld(engine, LiveReader(EgressClient(outward), config.reader))
+def inward(config: WebConfig) -> EgressClient:
+    """The way to servers that the user named, which may stand in a private network."""
+    scope = config.scope if config.scope == "offline" else "private"
+    return EgressClient(EgressConfig(scope=scope, proxy=config.proxy))
+
+
+def search_engines(names: str, web: Web, environment: Environment, config: WebConfig) -> tuple[SearchEngine, ...]:
+    """The engines of those names, with commas between them; an address is a SearXNG server. They leave `web` open."""
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    if not asked:
+        raise ConfigError("no search engine is named", hint="as in live:http://localhost:8080 or live:serper,brave")
+    specs = [f"searxng:{name}" if name.startswith(("http://", "https://")) else name for name in asked]
+    return tuple(
+        engine(spec, web, environment.keys, contact=environment.contact, timeout_s=config.timeout_s) for spec in specs
+    )
+
+
+def _reader(name: ReaderName, parser: PageParser, environment: Environment, config: WebConfig) -> PageReader:
+    outward = EgressClient(EgressConfig(scope=config.scope, proxy=config.proxy))
+    if name == "live":
+        own = LiveReaderConfig(timeout_s=config.timeout_s, max_bytes=config.max_bytes, robots=config.robots)
+        return LiveReader(outward, own, parser=parser)
+    if name == "browser":
+        browser = BrowserConfig(sandbox=config.browser_sandbox, timeout_s=config.timeout_s, robots=config.robots)
+        return BrowserReader(outward, browser, parser=parser)
+    service = ServiceReaderConfig(base_url=config.reader_url, timeout_s=config.timeout_s, max_bytes=config.max_bytes)
+    if key := environment.keys.get(_READER_KEY):
+        service = service.model_copy(update={"api_key": key})
+    return ServiceReader(outward if config.scope == "offline" else inward(config), service)

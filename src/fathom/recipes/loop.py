@@ -192,8 +192,7 @@ class Loop:
         if not primer.doses:
             return 0
         probes = tasks[: primer.probes]
-        trajectories = await self._oracle("primer", tasks[primer.probes :], world)
-        harder = [row_of_messages(t.segments[0], agent.renderer) for t in trajectories]
+        harder: list[Row] = []
         solved = list(read_rows(folder / METRICS)) if (folder / METRICS).exists() else []
         for given in count():
             if given == len(solved):
@@ -202,6 +201,9 @@ class Loop:
             self.say(f"primer: {solved[given]['pass_rate']:.3f} of {len(probes)} probes solved after {given} doses")
             if solved[given]["pass_rate"] >= primer.target or given == primer.doses:
                 break
+            if not harder:
+                trajectories = await self._oracle("primer", tasks[primer.probes :], world)
+                harder = [row_of_messages(t.segments[0], agent.renderer) for t in trajectories]
             some = slice(given * primer.dose, (given + 1) * primer.dose)
             if len(harder[some]) < primer.dose // 2:
                 self.say("primer: there are no more of the harder questions")

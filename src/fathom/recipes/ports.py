@@ -1,38 +1,20 @@
 """Worlds and models by their specs, opened at first use where a run may not need them at all."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fathom.core.assets import Progress, quiet
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError
 from fathom.core.evidence import Page
 from fathom.core.message import Message, ToolSpec
 from fathom.llm.protocol import ChatModel, Completion, Sampling
-from fathom.recipes.corpora import ensure_corpus
 from fathom.recipes.models import open_model
-from fathom.recipes.research import LIVE, Ports, ResearchConfig, ResolvedResearch
+from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch
+from fathom.recipes.tool_ports import tool_ports
+from fathom.recipes.worlds import open_world
 from fathom.world.files.protocol import FileReading, Files
 from fathom.world.files.store import FileStore
 from fathom.world.protocol import Hit, World, WorldLink
-from fathom.world.simulated import SimulatedWorld
-
-
-def open_world(spec: str, environment: Environment, progress: Progress = quiet) -> World:
-    """The world a spec names: a corpus by name, built first where it is one that fathom knows how to get, or the web
-    as `live:` and the base URL of a SearXNG server.
-
-    Raises `ConfigError` where there is none of that name.
-    """
-    if spec.startswith(LIVE):
-        from fathom.recipes.live import LiveConfig, live_world
-
-        url = spec.removeprefix(LIVE)
-        if not re.match(r"https?://[^/\s]", url):
-            raise ConfigError(f"{spec!r} names no search server", hint="as in live:http://localhost:8080")
-        return live_world(LiveConfig(searxng_url=url))
-    return SimulatedWorld(ensure_corpus(spec, environment.home, progress))
 
 
 def open_files(research: ResearchConfig) -> FileStore:
@@ -117,7 +99,11 @@ def lazy_ports(resolved: ResolvedResearch, environment: Environment, progress: P
 
     return Ports(
         model=model(resolved.model_name, research.model),
-        world=LazyWorld(resolved.world_name, lambda: open_world(research.world, environment, progress)),
+        world=LazyWorld(
+            resolved.world_name,
+            lambda: open_world(research.world, environment, progress, web=research.web, seed=resolved.seed),
+        ),
         reader=model(resolved.reader_name, research.reader) if research.reader else None,
         files=LazyFiles(lambda: open_files(research)) if research.files else None,
+        tools=tool_ports(research.tools, research.web, environment),
     )

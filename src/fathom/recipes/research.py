@@ -1,5 +1,6 @@
 """Research: one question, one agent, one world, one run folder."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +23,17 @@ from fathom.llm.calling import CallingStrategy, calling
 from fathom.llm.journaled import JournaledModel
 from fathom.llm.metered import MeteredModel
 from fathom.llm.protocol import ChatModel, Sampling
+from fathom.recipes.tool_config import ToolsConfig
+from fathom.recipes.tool_ports import ToolPorts
+from fathom.recipes.web_config import WebConfig
+from fathom.recipes.worlds import is_live, is_private
+from fathom.sandbox.code.journaled import JournaledSandbox
 from fathom.tools.files import ParseFile, ParseFileConfig
+from fathom.tools.mcp.journaled import JournaledMcp
+from fathom.tools.mcp.tool import mcp_tools
 from fathom.tools.protocol import Tool
+from fathom.tools.python import PythonConfig, PythonInterpreter
+from fathom.tools.scholar import Scholar
 from fathom.tools.search import Search, SearchConfig
 from fathom.tools.toolset import Toolset
 from fathom.tools.visit import Visit, VisitConfig
@@ -32,9 +42,9 @@ from fathom.world.files.protocol import Files
 from fathom.world.files.store import FileStoreConfig
 from fathom.world.journaled import JournaledWorld
 from fathom.world.protocol import World
+from fathom.world.search.journaled import JournaledEngine
 
 RECIPE = "research"
-LIVE = "live:"  # begins the spec of a world whose requests leave this machine
 AgentName = Literal["guided", "react", "tongyi", "brief"]
 AGENTS: dict[str, AgentName] = {"guided": "guided", "react": "react", "tongyi": "tongyi", "brief": "brief"}
 
@@ -47,7 +57,9 @@ class ResearchConfig(Config):
 
     agent: AgentName = "guided"
     model: str = Field(default="embedded", description="embedded, a .gguf path, or MODEL@URL")
-    world: str = Field(default="vital", description="a corpus name, or live:URL of a SearXNG server")
+    world: str = Field(default="vital", description="a corpus name, live:ENGINE,..., or recorded:FILE")
+    web: WebConfig = WebConfig()
+    tools: ToolsConfig = ToolsConfig()
     reader: str = Field(default="", description="model that reads pages for visit, as `model`; empty: by relevance")
     files: tuple[str, ...] = Field(default=(), description="files and folders given with the question")
     calling: CallingStrategy | Literal["auto"] = Field(default="auto", description="auto: from the model's profile")
@@ -116,6 +128,7 @@ class Ports:
     world: World
     reader: ChatModel | None = None
     files: Files | None = None
+    tools: ToolPorts = field(default_factory=ToolPorts)
     pages: dict[str, Page] = field(default_factory=dict)
 
     async def close(self) -> None:
@@ -126,6 +139,7 @@ class Ports:
             await self.reader.close()
         if self.files is not None:
             await self.files.close()
+        await self.tools.close()
 
 
 async def attempt(
@@ -139,32 +153,62 @@ async def attempt(
     which is right for attempts made by the thousand."""
     meter = Meter()
     research = resolved.research
-    tools = Toolset(_tools(research, ports, journal, meter))
-    return await run_agent(
-        Attempt(
-            task=resolved.task,
-            name=research.agent,
-            policy=_policy(resolved, tools),
-            tools=tools,
-            model=_model(ports.model, journal, meter),
-            world=JournaledWorld(ports.world, journal, meter, ports.pages) if journal else ports.world,
-            reader=_model(ports.reader, journal, meter) if ports.reader else None,
-            meter=meter,
-            date=resolved.date,
-            config=research.limits,
-            listener=listener or Silent(),
-            seed=resolved.seed,
-            config_hash=resolved.hash,
-            outgoing=research.world.startswith(LIVE),
+    listener = listener or Silent()
+    async with AsyncExitStack() as stack:
+        tools: list[Tool] = [Search(research.search), Visit(research.visit)]
+        if ports.files is not None:
+            files = JournaledFiles(ports.files, journal, meter, ports.pages) if journal else ports.files
+            tools.append(ParseFile(files, research.file_tool))
+        if research.tools.any:
+            tools += await _more_tools(resolved, ports, journal, meter, listener, stack)
+        toolset = Toolset(tools)
+        return await run_agent(
+            Attempt(
+                task=resolved.task,
+                name=research.agent,
+                policy=_policy(resolved, toolset),
+                tools=toolset,
+                model=_model(ports.model, journal, meter),
+                world=JournaledWorld(ports.world, journal, meter, ports.pages) if journal else ports.world,
+                reader=_model(ports.reader, journal, meter) if ports.reader else None,
+                meter=meter,
+                date=resolved.date,
+                config=research.limits,
+                listener=listener,
+                seed=resolved.seed,
+                config_hash=resolved.hash,
+                outgoing=is_live(research.world),
+                private=is_private(research.world),
+            )
         )
-    )
 
 
-def _tools(research: ResearchConfig, ports: Ports, journal: Journal | None, meter: Meter) -> list[Tool]:
-    tools: list[Tool] = [Search(research.search), Visit(research.visit)]
-    if ports.files is not None:
-        files = JournaledFiles(ports.files, journal, meter, ports.pages) if journal else ports.files
-        tools.append(ParseFile(files, research.file_tool))
+async def _more_tools(
+    resolved: ResolvedResearch,
+    ports: Ports,
+    journal: Journal | None,
+    meter: Meter,
+    listener: Listener,
+    stack: AsyncExitStack,
+) -> list[Tool]:
+    """The tools besides search, visit and files. `stack` ends what is of this attempt only."""
+    config, opened = resolved.research.tools, ports.tools
+    tools: list[Tool] = []
+    if opened.catalogues:
+        engines = [JournaledEngine(engine, journal, meter) if journal else engine for engine in opened.catalogues]
+        tools.append(Scholar(engines))
+    if opened.sandbox is not None:
+        sandbox = JournaledSandbox(opened.sandbox, journal, meter) if journal else opened.sandbox
+        session = f"{resolved.task.id} {resolved.seed}"
+        python = PythonInterpreter(sandbox, PythonConfig(stateful=config.python_sessions), session)
+        stack.push_async_callback(python.close)
+        tools.append(python)
+    if opened.servers:
+        servers = [JournaledMcp(port, journal, meter, ports.pages) if journal else port for port in opened.servers]
+        offered, left_out = await mcp_tools(servers)
+        for row in left_out:
+            listener.on_event("left_out", row.model_dump())
+        tools += offered
     return tools
 
 

@@ -39,22 +39,20 @@ class Boundary:
         self._addresses: set[str] = set()
         self._public_addresses: set[str] = set()
         self._words: set[str] = set(_OPERATORS)
+        self._unread: list[tuple[str, tuple[str, ...], bool]] = []
         self.show(question)
 
     def show(self, text: str, addresses: Iterable[str] = (), *, private: bool = False) -> None:
         """Something from outside was shown to the model: its text, and addresses besides those that stand in it."""
         self.private = self.private or private
-        found = {canonical(url) for url in (*_addresses_in(text), *addresses)}
-        self._addresses |= found
-        if not private:
-            self._public_addresses |= found
-            self._words |= _units(text)
+        self._unread.append((text, tuple(addresses), private))
 
     def check_address(self, address: str, *, outgoing: bool) -> None:
         """Raises `ToolError` of kind `denied` for an address that nobody has shown, or, where opening it leaves this
         machine, no public result. In a world on this machine what is no web address passes: a title, say."""
         if not outgoing and not _ADDRESS.match(address.strip()):
             return
+        self._read()
         closed = outgoing and self.private
         if canonical(address) not in (self._public_addresses if closed else self._addresses):
             where = "a public result" if closed else "the question or a result"
@@ -67,6 +65,7 @@ class Boundary:
             return
         if why := _coded(text):
             raise ToolError("denied", f"Not sent: this run holds private text, and what goes out may hold no {why}.")
+        self._read()
         if unknown := sorted(_units(text) - self._words):
             named = ", ".join(f'"{word}"' for word in unknown[:_NAMED]) + (", ..." if len(unknown) > _NAMED else "")
             raise ToolError(
@@ -74,6 +73,16 @@ class Boundary:
                 "Not sent: this run holds private text, so only words of the question and of public results may go "
                 f"out. Not among them: {named}.",
             )
+
+    def _read(self) -> None:
+        """Take in what was shown since the last check: in a world on this machine none is ever made."""
+        for text, addresses, private in self._unread:
+            found = {canonical(url) for url in (*_addresses_in(text), *addresses)}
+            self._addresses |= found
+            if not private:
+                self._public_addresses |= found
+                self._words |= _units(text)
+        self._unread.clear()
 
 
 def _coded(text: str) -> str:

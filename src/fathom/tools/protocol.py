@@ -16,13 +16,15 @@ from fathom.world.protocol import World
 class ToolContext:
     """What a tool may use. `world` and `reader` (a model that summarises pages, where one is set) are the run's own,
     so whatever is asked of them is on record. `evidence` grows over the run; ids are E1, E2, ... in order of citing.
-    `outgoing` says that what the world is asked leaves this machine; `boundary` is asked before anything goes out."""
+    `outgoing` says that what the world is asked leaves this machine, `private` that what it says is the user's own;
+    `boundary` is asked before anything goes out."""
 
     task: Task
     world: World
     reader: ChatModel | None = None
     evidence: list[Evidence] = field(default_factory=list)
     outgoing: bool = False
+    private: bool = False
     boundary: Boundary = field(init=False)
 
     def __post_init__(self) -> None:

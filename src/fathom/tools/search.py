@@ -78,7 +78,8 @@ class Search:
             else:
                 answered += 1
                 for hit in hits:
-                    context.boundary.show(f"{hit.title}\n{hit.snippet}", (hit.url,))
+                    private = context.private or hit.private
+                    context.boundary.show(f"{hit.title}\n{hit.snippet}", (hit.url,), private=private)
                 parts.append(self._listing(query, hits))
                 pages.update((hit.url, hit.title) for hit in hits if hit.url not in pages)
         if not answered:

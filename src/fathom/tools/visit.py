@@ -130,7 +130,7 @@ class Visit:
         cited = [context.cite(page, start, end) for start, end in spans]
         shown = sum(end - start for start, end in spans)
         for item in cited:
-            context.boundary.show(f"{page.title}\n{item.text}", (page.url,))
+            context.boundary.show(f"{page.title}\n{item.text}", (page.url,), private=context.private)
         summary = ""
         if context.reader is not None:
             chosen, summary = await _ask_reader(context.reader, page, goal, cited)

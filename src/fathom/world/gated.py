@@ -6,8 +6,7 @@ own. What the model must know of how an answer came about stands in `note` of hi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-from urllib.parse import urlsplit
+from typing import Protocol, TypeVar
 
 from pydantic import Field
 
@@ -19,6 +18,7 @@ from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
 from fathom.world.protocol import RAISED, Hit, World, WorldLink
 from fathom.world.reader.protocol import PageReader, ReadPage
+from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import tidy
 from fathom.world.search.local import LocalEngine
 from fathom.world.search.protocol import SearchEngine, SearchQuery
@@ -56,17 +56,21 @@ class Sources:
     tidy: bool = False
 
 
-def web_sources(engines: Sequence[SearchEngine], readers: Sequence[PageReader], config: GatedConfig) -> Sources:
-    """The live web: engines and readers, the preferred ones first."""
+def web_sources(
+    engines: Sequence[SearchEngine], readers: Sequence[PageReader], config: GatedConfig, *, version: str = ""
+) -> Sources:
+    """The live web: engines and readers, the preferred ones first. `version` names what may be opened, so that caches
+    of runs with other rules stay apart."""
     return Sources(
         search=tuple(Provider(engine.name, engine.search, config.engine) for engine in engines),
         read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
+        version=version,
         tidy=True,
     )
 
 
 def _lane_of(reader: PageReader) -> Callable[[str], str]:
-    return lambda url: f"{reader.name} {host(url)}"
+    return lambda url: f"{reader.name} {host_of(url)}"
 
 
 def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256)) -> Sources:
@@ -83,11 +87,26 @@ def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256)) -> S
     )
 
 
-class GatedWorld:
-    """A `World` over a gateway, which may serve others too; it and the sources belong to whoever made them."""
+class Closing(Protocol):
+    """What is closed when it is no longer needed."""
 
-    def __init__(self, name: str, gateway: Gateway, sources: Sources, config: GatedConfig = GatedConfig()) -> None:
-        self.name, self._gateway, self._tidy = name, gateway, sources.tidy
+    async def close(self) -> None: ...
+
+
+class GatedWorld:
+    """A `World` over a gateway, which may serve others too. What is `owned` is closed with it, in that order; the rest
+    belongs to whoever made it."""
+
+    def __init__(
+        self,
+        name: str,
+        gateway: Gateway,
+        sources: Sources,
+        config: GatedConfig = GatedConfig(),
+        *,
+        owned: Sequence[Closing] = (),
+    ) -> None:
+        self.name, self._gateway, self._tidy, self._owned = name, gateway, sources.tidy, owned
         self._search = Service(
             name="search",
             providers=sources.search,
@@ -122,19 +141,12 @@ class GatedWorld:
         return _got(await self._gateway.ask(self._read, url)).links
 
     async def close(self) -> None:
-        return None
+        for part in self._owned:
+            await part.close()
 
 
 def _itself(url: str) -> str:
     return url
-
-
-def host(url: str) -> str:
-    """The host of an address in lower case; empty for what is none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
 
 
 def _got(answer: Answer[A]) -> A:

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fathom.core.budget import Meter
-from fathom.core.errors import AccessDeniedError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.events import Journal
 from fathom.core.evidence import Page
-from fathom.world.protocol import RAISED, Hit, World, WorldLink, raised_name
+from fathom.core.recorded import recorded
+from fathom.world.protocol import RAISED, Hit, World, WorldLink
 
 
 class JournaledWorld:
@@ -48,14 +48,5 @@ class JournaledWorld:
         await self._world.close()
 
     async def _step(self, request: Any, effect: Callable[[], Awaitable[Any]]) -> Any:
-        async def outcome() -> Any:
-            try:
-                return {"ok": await effect()}
-            except (PageNotFoundError, AccessDeniedError, WorldUnavailableFault) as error:
-                return {"raised": raised_name(error), "message": str(error)}
-
-        result = await self._journal.step("world", {"world": self.name, **request}, outcome)
-        self._meter.add(seconds=result.seconds)
-        if "raised" in result.value:
-            raise RAISED[result.value["raised"]](result.value["message"])
-        return result.value["ok"]
+        asked = {"world": self.name, **request}
+        return await recorded(self._journal, self._meter, "world", asked, effect, RAISED)

@@ -35,7 +35,7 @@ def raised_name(error: FathomError) -> str:
 class Hit(Frozen):
     """A search result. Where the snippet is an exact span of the page's text, `start` and `end` (code points) and the
     page's `text_hash` say so; else they are -1 and empty. Catalogues of scholarly works set `work`; `note` where it did
-    not come the usual way."""
+    not come the usual way, `private` where it is of the user's own documents among hits of the web."""
 
     url: str
     title: str
@@ -48,6 +48,7 @@ class Hit(Frozen):
     source: str = ""
     work: Work | None = None
     note: Degraded = ""
+    private: bool = False
 
 
 class WorldLink(Frozen):

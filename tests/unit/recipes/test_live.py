@@ -1,34 +1,46 @@
+"""The live world as runs have it: engines and readers behind a gateway."""
+
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.web_server import small_web
+from tests.chat_server import Answer
+from tests.web_server import WebServer, small_web
 
 from fathom.core.config import Environment, resolve
-from fathom.core.errors import AccessDeniedError, WorldUnavailableFault
-from fathom.recipes.live import LiveConfig, live_world
-from fathom.recipes.ports import open_world
-from fathom.world.live import LiveWorld
+from fathom.core.errors import AccessDeniedError, ConfigError, WorldUnavailableFault
+from fathom.recipes.live import live_world
+from fathom.recipes.research import research_config
+from fathom.recipes.web_config import WebConfig
+from fathom.recipes.worlds import is_live, open_world
+from fathom.sandbox.gateway.calls import read_calls
+from fathom.world.gated import GatedWorld
 
 
-def world(url: str, **egress: Any) -> LiveWorld:
-    return live_world(LiveConfig.model_validate({"searxng_url": url, "egress": egress}))
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    return Environment(home=tmp_path)
 
 
-async def test_search_may_be_inside_while_pages_are_of_the_public_internet() -> None:
+def world(server: WebServer, environment: Environment, **web: Any) -> GatedWorld:
+    return live_world(server.base, environment, WebConfig.model_validate({"attempts": 1, **web}))
+
+
+async def test_search_may_be_inside_while_pages_are_of_the_public_internet(environment: Environment) -> None:
     async with small_web() as server:
-        made = world(server.base)
+        made = world(server, environment)
         (hit, *_) = await made.search("lighthouse")
         with pytest.raises(AccessDeniedError):
             await made.open(hit.url)
-        inside = world(server.base, scope="private")
-        assert "lighthouse" in (await inside.open(hit.url)).text
         await made.close()
+        inside = world(server, environment, scope="private")
+        assert "lighthouse" in (await inside.open(hit.url)).text
         await inside.close()
 
 
-async def test_offline_there_is_neither_search_nor_page() -> None:
+async def test_offline_there_is_neither_search_nor_page(environment: Environment) -> None:
     async with small_web() as server:
-        made = world(server.base, scope="offline")
+        made = world(server, environment, scope="offline")
         with pytest.raises(WorldUnavailableFault):
             await made.search("lighthouse")
         with pytest.raises(AccessDeniedError):
@@ -37,21 +49,43 @@ async def test_offline_there_is_neither_search_nor_page() -> None:
         await made.close()
 
 
+async def test_answers_are_cached_and_calls_logged_for_all_runs(environment: Environment) -> None:
+    async with small_web() as server:
+        for _ in range(2):
+            made = world(server, environment, scope="private")
+            (hit, *_) = await made.search("lighthouse")
+            await made.open(hit.url)
+            await made.close()
+        asked = [path for path in server.visited if path != "/robots.txt"]
+        assert len(asked) == 2
+    calls = list(read_calls(environment.home / "gateway" / "calls.jsonl"))
+    assert [(call.service, call.cache) for call in calls] == [
+        ("search", "miss"), ("read", "miss"), ("search", "hit"), ("read", "hit"),
+    ]  # fmt: skip
+
+
+async def test_a_second_engine_answers_where_the_first_does_not(environment: Environment) -> None:
+    async with small_web() as server, small_web() as broken:
+        broken.search = lambda query: Answer({"results": []}, 503)
+        made = live_world(f"{broken.base}, {server.base}", environment, WebConfig(attempts=1))
+        hits = await made.search("lighthouse")
+        assert hits and all(hit.note == "backup" for hit in hits)
+        await made.close()
+
+
 async def test_the_spec_of_a_live_world_opens_one(environment: Environment) -> None:
     made = open_world("live:http://localhost:8888", environment)
-    assert isinstance(made, LiveWorld)
+    assert isinstance(made, GatedWorld) and is_live("faulty:0.1:live:serper") and not is_live("vital")
     await made.close()
+    for spec, said in (("live:", "no search engine"), ("live:altavista", "no search engine"), ("live:serper", "key")):
+        with pytest.raises(ConfigError, match=said):
+            open_world(spec, environment)
 
 
 def test_settings_are_laid_over_the_recipe() -> None:
     config = resolve(
-        LiveConfig(searxng_url="http://localhost:8888"),
-        overrides=["egress.scope=private", "reader.timeout_s=5", "reader.parser.cpu_s=2", "egress.proxy=http://p:1"],
+        research_config("react"),
+        overrides=["web.scope=private", "web.timeout_s=5", "web.readers=['live', 'browser']", "web.proxy=http://p:1"],
     )
-    assert (config.egress.scope, config.reader.timeout_s, config.reader.parser.cpu_s) == ("private", 5.0, 2)
-    assert config.egress.proxy.get_secret_value() == "http://p:1" and "http://p:1" not in config.model_dump_json()
-
-
-@pytest.fixture
-def environment(tmp_path: Any) -> Environment:
-    return Environment(home=tmp_path)
+    assert (config.web.scope, config.web.timeout_s, config.web.readers) == ("private", 5.0, ("live", "browser"))
+    assert config.web.proxy.get_secret_value() == "http://p:1" and "http://p:1" not in config.model_dump_json()

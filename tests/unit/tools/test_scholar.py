@@ -86,7 +86,7 @@ async def test_what_engines_say_is_on_record(context: ToolContext) -> None:
     with pytest.raises(WorldUnavailableFault) as caught:
         await journaled.search(SearchQuery(text="down"))
     assert caught.value.kind == "rate_limited"
-    assert [body["raised"] for kind, body in journal.log if kind == "world_finished" and "raised" in body] == [
+    assert [body["message"] for kind, body in journal.log if kind == "world_finished" and "raised" in body] == [
         "catalogue.example:443 says 429"
     ]
     await journaled.close()

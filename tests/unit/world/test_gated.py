@@ -15,9 +15,10 @@ from fathom.sandbox.gateway.service import ServiceConfig
 from fathom.tools.protocol import ToolContext
 from fathom.tools.search import Search
 from fathom.tools.visit import Visit
-from fathom.world.gated import GatedConfig, GatedWorld, host, web_sources
+from fathom.world.gated import GatedConfig, GatedWorld, web_sources
 from fathom.world.protocol import Hit, WorldLink
 from fathom.world.reader.protocol import ReadPage
+from fathom.world.search.addresses import host_of
 from fathom.world.search.protocol import SearchQuery
 
 HIT = Hit(url="https://example.org/a", title="A", snippet="about a")
@@ -140,4 +141,4 @@ def test_a_page_and_its_links_are_read_once() -> None:
     [("https://Example.ORG:8080/a", "example.org"), ("http://[::1", ""), ("no address", ""), ("", "")],
 )
 def test_host(url: str, expected: str) -> None:
-    assert host(url) == expected
+    assert host_of(url) == expected

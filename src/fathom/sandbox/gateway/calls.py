@@ -41,16 +41,6 @@ class CallLog(Protocol):
     def close(self) -> None: ...
 
 
-class NoLog:
-    """Keeps nothing."""
-
-    def write(self, record: CallRecord) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
-
-
 class FileLog:
     """JSON lines in `path`, appended in small blocks, whole lines only; several processes may write to one file. What
     a crash can lose is the last block. Raises `StoreFault` where the file cannot be opened; a disk that fills later

@@ -24,8 +24,8 @@ from fathom.core.evidence import Degraded
 from fathom.core.model import content_hash
 from fathom.sandbox.gateway.breaker import BreakerConfig
 from fathom.sandbox.gateway.cache import ResultCache, Stored
-from fathom.sandbox.gateway.calls import CallLog, CallRecord, NoLog
-from fathom.sandbox.gateway.course import Course
+from fathom.sandbox.gateway.calls import CallLog, CallRecord
+from fathom.sandbox.gateway.failover import Failover
 from fathom.sandbox.gateway.limits import Lane
 from fathom.sandbox.gateway.service import Answer, Provider, Service
 
@@ -58,13 +58,14 @@ class Gateway:
     ) -> None:
         self._config = config
         self.cache = cache or ResultCache(clock=wall)
-        self._log = log or NoLog()
+        self._log = log
         self._clock, self._wall = clock, wall
         self._rng = rng or random.Random()
         self._lanes: dict[str, Lane] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
         self._flights: dict[str, asyncio.Task[Answer[Any]]] = {}
         self.counts: Counter[str] = Counter()
+        self._numbers = 0
 
     async def ask(self, service: Service[Q, A], request: Q) -> Answer[A]:
         """The answer to `request`. Never raises but for programming errors of a provider and when it is cancelled,
@@ -90,9 +91,13 @@ class Gateway:
             flight.cancel()
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
         self.cache.close()
-        self._log.close()
+        if self._log is not None:
+            self._log.close()
 
     async def _flown(self, service: Service[Q, A], key: str, request: Q) -> Answer[A]:
+        if not service.shared:
+            self._numbers += 1
+            key = f"{key} {self._numbers}"
         flight = self._flights.get(key)
         if flight is not None:
             return replace(await asyncio.shield(flight), cache="joined", attempts=0, faults=(), cost=0.0)
@@ -123,12 +128,12 @@ class Gateway:
     async def _fly(self, service: Service[Q, A], key: str, request: Q) -> Answer[A]:
         slots = self._slots.setdefault(service.name, asyncio.Semaphore(service.config.slots))
         lanes = [(provider, self._lane(provider, request)) for provider in service.providers]
-        course = Course(service, lanes, self._clock, self._rng)
+        failover = Failover(service, lanes, self._clock, self._rng)
         try:
             async with asyncio.timeout(service.config.deadline_s), slots:
-                answer = await course.run(request)
+                answer = await failover.run(request)
         except TimeoutError:
-            answer = course.gave_up()
+            answer = failover.gave_up()
         if answer.fault is not None or answer.degraded == "unconfirmed":
             return self._old(service, key, answer)
         self._keep(service, key, answer)
@@ -177,7 +182,10 @@ class Gateway:
     def _record(self, service: Service[Q, A], key: str, answer: Answer[A]) -> None:
         doubtful = answer.fault is not None or answer.degraded == "unconfirmed"
         status = "fault" if doubtful else "fact" if answer.fact is not None else "ok"
-        self.counts.update((f"{service.name}.{status}", f"{service.name}.{answer.cache}"))
+        self.counts[f"{service.name}.{status}"] += 1
+        self.counts[f"{service.name}.{answer.cache}"] += 1
+        if self._log is None:
+            return
         record = CallRecord(
             at=self._wall(),
             service=service.name,

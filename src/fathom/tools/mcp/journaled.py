@@ -7,7 +7,10 @@ from fathom.core.budget import Meter
 from fathom.core.errors import AccessDeniedError, ProviderFault
 from fathom.core.events import Journal
 from fathom.core.evidence import Page
+from fathom.core.recorded import recorded
 from fathom.tools.mcp.protocol import McpOffer, McpPort, McpReply
+
+_RAISED = {"denied": AccessDeniedError, "fault": ProviderFault}
 
 
 class JournaledMcp:
@@ -40,18 +43,5 @@ class JournaledMcp:
         await self._port.close()
 
     async def _step(self, request: Any, effect: Callable[[], Awaitable[Any]]) -> Any:
-        async def outcome() -> Any:
-            try:
-                return {"ok": await effect()}
-            except AccessDeniedError as error:
-                return {"raised": "denied", "message": str(error)}
-            except ProviderFault as fault:
-                return {"raised": "fault", "message": str(fault), "kind": fault.kind}
-
-        result = await self._journal.step("tool", {"mcp": self.name, **request}, outcome)
-        self._meter.add(seconds=result.seconds)
-        if result.value.get("raised") == "denied":
-            raise AccessDeniedError(result.value["message"])
-        if "raised" in result.value:
-            raise ProviderFault(result.value["message"], kind=result.value["kind"])
-        return result.value["ok"]
+        asked = {"mcp": self.name, **request}
+        return await recorded(self._journal, self._meter, "tool", asked, effect, _RAISED)

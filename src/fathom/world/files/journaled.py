@@ -6,12 +6,10 @@ from fathom.core.budget import Meter
 from fathom.core.errors import AccessDeniedError, PageNotFoundError
 from fathom.core.events import Journal
 from fathom.core.evidence import Page
+from fathom.core.recorded import recorded
 from fathom.world.files.protocol import FileReading, Files
 
-_RAISED: dict[str, type[PageNotFoundError] | type[AccessDeniedError]] = {
-    "not_found": PageNotFoundError,
-    "denied": AccessDeniedError,
-}
+_RAISED = {"not_found": PageNotFoundError, "denied": AccessDeniedError}
 
 
 class JournaledFiles:
@@ -22,11 +20,9 @@ class JournaledFiles:
         self._pages = {} if pages is None else pages
 
     async def read(self, asked: str) -> FileReading:
-        result = await self._journal.step("tool", {"file": asked}, lambda: self._outcome(asked))
-        self._meter.add(seconds=result.seconds)
-        if "raised" in result.value:
-            raise _RAISED[result.value["raised"]](result.value["message"])
-        reading = FileReading.model_validate(self._filled(result.value["ok"]))
+        request = {"file": asked}
+        row = await recorded(self._journal, self._meter, "tool", request, lambda: self._kept(asked), _RAISED)
+        reading = FileReading.model_validate(self._filled(row))
         for text in reading.texts:
             self._pages.setdefault(text.page.text_hash, text.page)
         return reading
@@ -34,17 +30,12 @@ class JournaledFiles:
     async def close(self) -> None:
         await self._files.close()
 
-    async def _outcome(self, asked: str) -> Any:
+    async def _kept(self, asked: str) -> Any:
         """The reading as plain JSON, its texts kept and left out of it."""
-        try:
-            reading = await self._files.read(asked)
-        except PageNotFoundError as error:
-            return {"raised": "not_found", "message": str(error)}
-        except AccessDeniedError as error:
-            return {"raised": "denied", "message": str(error)}
+        reading = await self._files.read(asked)
         for text in reading.texts:
             self._journal.keep(text.page.text)
-        return {"ok": reading.model_dump(mode="json", exclude={"texts": {"__all__": {"page": {"text"}}}})}
+        return reading.model_dump(mode="json", exclude={"texts": {"__all__": {"page": {"text"}}}})
 
     def _filled(self, row: Any) -> Any:
         """The reading with its texts put back."""

@@ -1,5 +1,5 @@
-"""`HttpEngine`: any `Service` as a `SearchEngine`. Cleans the query, makes the requests, filters what the service could
-not, and keeps keys out of every message."""
+"""`HttpEngine`: any `SearchService` as a `SearchEngine`. Cleans the query, makes the requests, filters what the service
+could not, and keeps keys out of every message."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from fathom.world.search.markup import one_line
 from fathom.world.search.narrow import fitting
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import content_of, rejected
-from fathom.world.search.service import C, Service
+from fathom.world.search.search_service import C, SearchService
 
 _MAX_REQUESTS = 2  # of one search; PubMed needs two
 _MORE = 3  # times as many hits are asked for when some of them will be filtered out here
@@ -25,7 +25,7 @@ class HttpEngine(Generic[C]):
     and closing an engine leaves it open."""
 
     def __init__(
-        self, service: Service[C], config: C, web: Web, *, name: str = "", now: Callable[[], float] = time.time
+        self, service: SearchService[C], config: C, web: Web, *, name: str = "", now: Callable[[], float] = time.time
     ) -> None:
         self.name = name or service.name
         self._service, self._config, self._web, self._now = service, config, web, now
@@ -41,7 +41,9 @@ class HttpEngine(Generic[C]):
             raise WorldUnavailableFault(f"{self.name}: may not be contacted", kind="refused", hint=hint) from None
         except ProviderFault as fault:
             variable = self._service.key_variable
-            hint = f"check {variable}" if fault.kind == "unauthorised" and variable else fault.hint
+            hint = fault.hint or (self._service.garbage_hint if fault.kind == "garbage" else "")
+            if fault.kind == "unauthorised" and variable:
+                hint = f"check {variable}"
             raise WorldUnavailableFault(
                 self._without_key(f"{self.name}: {fault}"),
                 kind=fault.kind,

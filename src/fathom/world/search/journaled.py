@@ -5,8 +5,11 @@ from typing import Any
 from fathom.core.budget import Meter
 from fathom.core.errors import WorldUnavailableFault
 from fathom.core.events import Journal
+from fathom.core.recorded import recorded
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchEngine, SearchQuery
+
+_RAISED = {"unavailable": WorldUnavailableFault}
 
 
 class JournaledEngine:
@@ -17,18 +20,12 @@ class JournaledEngine:
         self.name = engine.name
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
-        async def outcome() -> Any:
-            try:
-                return {"ok": [hit.model_dump(mode="json") for hit in await self._engine.search(query)]}
-            except WorldUnavailableFault as fault:
-                return {"raised": str(fault), "kind": fault.kind}
+        async def effect() -> Any:
+            return [hit.model_dump(mode="json") for hit in await self._engine.search(query)]
 
         request = {"engine": self.name, **query.model_dump(mode="json", exclude_defaults=True)}
-        result = await self._journal.step("world", request, outcome)
-        self._meter.add(seconds=result.seconds)
-        if "raised" in result.value:
-            raise WorldUnavailableFault(result.value["raised"], kind=result.value["kind"])
-        return tuple(Hit.model_validate(row) for row in result.value["ok"])
+        rows = await recorded(self._journal, self._meter, "world", request, effect, _RAISED)
+        return tuple(Hit.model_validate(row) for row in rows)
 
     async def close(self) -> None:
         await self._engine.close()

@@ -9,10 +9,11 @@ _MORE = 5  # times as many hits are asked for when some of them will be filtered
 
 
 class LocalEngine:
-    """Searches `world`, which it owns and closes. Filters by what stands in the hits: their addresses and dates."""
+    """Searches `world`, which it owns and closes. Filters by what stands in the hits: their addresses and dates.
+    `private` marks them as of the user's own documents."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, *, private: bool = False) -> None:
+        self._world, self._private = world, private
         self.name = f"local:{world.name}"
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
@@ -25,7 +26,8 @@ class LocalEngine:
         kept = fitting(given, query, dated=True)
         if given and not kept:
             raise WorldUnavailableFault(f"{self.name}: none of {len(given)} hits fits the filters", kind="rejected")
-        return kept[: query.k]
+        found = kept[: query.k]
+        return tuple(hit.model_copy(update={"private": True}) for hit in found) if self._private else found
 
     async def close(self) -> None:
         await self._world.close()

@@ -4,6 +4,7 @@ What stands behind the colon is the one setting that an engine is named with; al
 who needs them differently makes an `HttpEngine` of the service and its configuration.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ from fathom.world.search.engines.wayback import WAYBACK
 from fathom.world.search.engines.wikipedia import WIKIPEDIA
 from fathom.world.search.local import LocalEngine
 from fathom.world.search.protocol import SearchEngine
-from fathom.world.search.service import Service
+from fathom.world.search.search_service import SearchService
 from fathom.world.simulated import SimulatedWorld
 
-SERVICES: Mapping[str, Service[Any]] = {
+SERVICES: Mapping[str, SearchService[Any]] = {
     service.name: service
     for service in (
         SEARXNG, SERPER, TAVILY, BRAVE, EXA, DUCKDUCKGO, WIKIPEDIA, ARXIV, OPENALEX, SEMANTIC_SCHOLAR, CROSSREF, PUBMED,
@@ -67,7 +68,7 @@ def engine(
         if not service.argument:
             raise ConfigError(f"{spec!r}: {name} takes nothing behind a colon")
         settings[service.argument] = argument
-    if not settings["url"].startswith(("http://", "https://")):
+    if not re.match(r"https?://[^/\s]", settings["url"]):
         raise ConfigError(f"{spec!r} names no server", hint=f"as in {name}:http://localhost:8080")
     try:
         config = service.config(**settings)
@@ -79,4 +80,4 @@ def engine(
 def _local(folder: str) -> LocalEngine:
     if not folder:
         raise ConfigError("local names no corpus", hint="as in local:FOLDER")
-    return LocalEngine(SimulatedWorld(Snapshot.open(Path(folder))))
+    return LocalEngine(SimulatedWorld(Snapshot.open(Path(folder))), private=True)

@@ -13,7 +13,7 @@ from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import fault_of_words, garbage
 from fathom.world.search.rows import found, hit
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _TOTAL = "{http://a9.com/-/spec/opensearch/1.1/}totalResults"
@@ -21,7 +21,7 @@ _FIELDS = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|all):")
 _PIECE = re.compile(r'"([^"]+)"|([^\s"():\[\]]+)')
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     wanted = query.text if _FIELDS.search(query.text) else _all_of(query.text)
     if query.since or query.until:
         first = (query.since or "1991-01-01").replace("-", "")
@@ -37,7 +37,7 @@ def _all_of(words: str) -> str:
     return " AND ".join(f'all:"{phrase}"' if phrase else f"all:{word}" for phrase, word in telling or pieces)
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Element) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Element) -> tuple[Hit, ...]:
     if content.tag != f"{_ATOM}feed":
         garbage("not a feed")
     given = content.findall(f"{_ATOM}entry")
@@ -63,12 +63,12 @@ def _text(entry: Element, name: str) -> str:
     return entry.findtext(f"{_ATOM}{name}") or ""
 
 
-ARXIV = Service(
+ARXIV = SearchService(
     name="arxiv",
     url="https://export.arxiv.org/api/query",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"dates"}),
     form="xml",
     max_k=100,

@@ -11,7 +11,7 @@ from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.query import with_operators
 from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _COUNTRIES = (
     "AR AU AT BE BR CA CL DK FI FR DE HK IN ID IT JP KR MY MX NL NZ NO CN PL PT PH RU SA ZA ES SE CH TW TR GB US"
@@ -28,7 +28,7 @@ def _query(query: SearchQuery) -> str:
     return with_operators(query.model_copy(update={"text": " ".join(query.text.split()[:_WORDS])}))
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     locale = locale_of(query)
     params = {
         "q": _query(query),
@@ -44,7 +44,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return config.asked(params, headers={"x-subscription-token": config.key, "accept": "application/json"})
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     echoed = at(content, "query", "original")
     check_echo(_query(query), echoed)
     if text(content, "type") == "search" and echoed and at(content, "web") is None:
@@ -63,12 +63,12 @@ def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit,
     return found(given, hits)
 
 
-BRAVE = Service(
+BRAVE = SearchService(
     name="brave",
     url="https://api.search.brave.com/res/v1/web/search",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=20,

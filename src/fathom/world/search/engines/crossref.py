@@ -9,12 +9,12 @@ from fathom.world.search.markup import plain
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _FIELDS = "DOI,URL,title,abstract,issued,container-title,score"
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     params = {"query": query.text, "rows": str(query.k), "select": _FIELDS}
     bounds = [f"{name}:{day}" for name, day in (("from-pub-date", query.since), ("until-pub-date", query.until)) if day]
     if bounds:
@@ -24,7 +24,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return config.asked(params)
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     check_echo(query.text, at(content, "message", "query", "search-terms"))
     given = rows(content, "message", "items")
     hits = [
@@ -47,12 +47,12 @@ def _issued(row: Any) -> str:
     return "-".join(f"{number:02}" for number in numbers)
 
 
-CROSSREF = Service(
+CROSSREF = SearchService(
     name="crossref",
     url="https://api.crossref.org/works",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"dates"}),
     max_k=100,
 )

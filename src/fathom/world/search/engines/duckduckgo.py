@@ -18,7 +18,7 @@ from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.query import with_operators
 from fathom.world.search.reply import check_echo, garbage
 from fathom.world.search.rows import found, hit
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _REGIONS = {
     "ja": "jp-jp", "ko": "kr-kr", "ar": "xa-ar", "he": "il-en", "el": "gr-el", "th": "th-th", "hi": "in-en",
@@ -28,7 +28,7 @@ _CHALLENGES = frozenset({"challenge-form", "anomaly-modal"})
 _FIRST_DAY, _LAST_DAY = "1970-01-01", "2099-12-31"  # a range needs both ends
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     form = {"q": with_operators(query), "b": "", "kl": _region(locale_of(query))}
     if query.since or query.until:
         form["df"] = f"{query.since or _FIRST_DAY}..{query.until or _LAST_DAY}"
@@ -42,7 +42,7 @@ def _region(locale: Locale) -> str:
     return _REGIONS.get(locale.lang, f"{locale.country.lower()}-{locale.lang}")
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     listed = list(tags(content))
     if any(tag.attribute("id") in _CHALLENGES for tag in listed):
         garbage("a puzzle for robots")
@@ -89,12 +89,12 @@ def _target(href: str) -> str:
     return url
 
 
-DUCKDUCKGO = Service(
+DUCKDUCKGO = SearchService(
     name="duckduckgo",
     url="https://html.duckduckgo.com/html/",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"domains", "dates", "language"}),
     form="html",
     max_k=25,

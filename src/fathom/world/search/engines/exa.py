@@ -9,12 +9,12 @@ from fathom.world.protocol import Hit
 from fathom.world.search.locale import locale_of
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _HIGHLIGHT_CHARS = 800
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     body: dict[str, Any] = {
         "query": query.text or " ".join(query.domains),
         "type": "auto",
@@ -33,7 +33,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return config.asked(method="POST", headers=headers, body=json.dumps(body).encode())
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     given = rows(content, "results")
     hits = [
         hit(
@@ -55,12 +55,12 @@ def _snippet(row: Any) -> str:
     return " ... ".join(part for part in parts if part) or text(row, "text")
 
 
-EXA = Service(
+EXA = SearchService(
     name="exa",
     url="https://api.exa.ai/search",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=100,

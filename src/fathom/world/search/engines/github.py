@@ -11,10 +11,10 @@ from fathom.sandbox.egress.protocol import WebRequest
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 
-class GitHubConfig(ServiceConfig):
+class GitHubConfig(SearchServiceConfig):
     """Settings of GitHub."""
 
     kind: Literal["repositories", "code"] = Field(default="repositories", description="what is searched")
@@ -64,7 +64,7 @@ def _code(row: Any) -> Hit | None:
     )
 
 
-GITHUB = Service(
+GITHUB = SearchService(
     name="github",
     url="https://api.github.com/search",
     request=_request,

@@ -7,13 +7,13 @@ from fathom.sandbox.egress.protocol import WebRequest
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _FIELDS = "id,doi,display_name,publication_date,relevance_score,primary_location,abstract_inverted_index"
 _ABSTRACT_WORDS = 300
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     params = {"search": query.text, "per_page": str(query.k), "select": _FIELDS}
     bounds = [
         f"{name}:{day}"
@@ -27,7 +27,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return config.asked(params, headers={"authorization": f"Bearer {config.key}"} if config.key else {})
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     given = rows(content, "results")
     hits = [
         hit(
@@ -55,12 +55,12 @@ def _abstract(index: Any) -> str:
     return " ".join(placed[position] for position in sorted(placed))
 
 
-OPENALEX = Service(
+OPENALEX = SearchService(
     name="openalex",
     url="https://api.openalex.org/works",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,

@@ -12,10 +12,10 @@ from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import fault_of_words, garbage
 from fathom.world.search.rows import at, found, hit, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     form = {"term": query.text, "retmax": str(query.k), "sort": "relevance"}
     if query.since or query.until:
         first, last = query.since or "1800-01-01", query.until or "3000-12-31"
@@ -23,7 +23,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return _asked(config, "esearch", form)
 
 
-def _asked(config: ServiceConfig, utility: str, form: dict[str, str]) -> WebRequest:
+def _asked(config: SearchServiceConfig, utility: str, form: dict[str, str]) -> WebRequest:
     known = {"api_key": config.key, "email": config.contact}
     form = {"db": "pubmed", "retmode": "json", "tool": "fathom", **form, **{k: v for k, v in known.items() if v}}
     return config.asked(
@@ -34,7 +34,7 @@ def _asked(config: ServiceConfig, utility: str, form: dict[str, str]) -> WebRequ
     )
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...] | WebRequest:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...] | WebRequest:
     if at(content, "esearchresult") is not None:
         return _ids(config, at(content, "esearchresult"))
     listed = rows(content, "result", "uids")
@@ -42,7 +42,7 @@ def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit,
     return found(listed, hits)
 
 
-def _ids(config: ServiceConfig, result: Any) -> tuple[Hit, ...] | WebRequest:
+def _ids(config: SearchServiceConfig, result: Any) -> tuple[Hit, ...] | WebRequest:
     if at(result, "ERROR"):
         raise fault_of_words(text(result, "ERROR"), otherwise="server", what="the search failed")
     given = rows(result, "idlist")
@@ -69,12 +69,12 @@ def _hit(row: Any, uid: str) -> Hit | None:
     )
 
 
-PUBMED = Service(
+PUBMED = SearchService(
     name="pubmed",
     url="https://eutils.ncbi.nlm.nih.gov/entrez/eutils",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,

@@ -16,10 +16,10 @@ from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.query import with_operators
 from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 
-class SearxngConfig(ServiceConfig):
+class SearxngConfig(SearchServiceConfig):
     """Settings of a SearXNG server."""
 
     categories: str = Field(default="", description="categories searched, comma-separated; empty for the server's own")
@@ -58,7 +58,7 @@ def _read(config: SearxngConfig, query: SearchQuery, content: Any) -> tuple[Hit,
     return found(given, hits)
 
 
-SEARXNG = Service(
+SEARXNG = SearchService(
     name="searxng",
     url="",
     request=_request,
@@ -67,4 +67,5 @@ SEARXNG = Service(
     passes=frozenset({"domains", "language"}),
     max_k=20,
     argument="url",
+    garbage_hint="SearXNG answers in JSON where `search.formats` in its settings.yml lists json",
 )

@@ -7,12 +7,12 @@ from fathom.sandbox.egress.protocol import WebRequest
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _FIELDS = "title,abstract,url,publicationDate,year"
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     # A hyphenated word matches nothing; the documentation says to write it as two.
     params = {"query": query.text.replace("-", " "), "limit": str(query.k), "fields": _FIELDS}
     if query.since or query.until:
@@ -20,7 +20,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return config.asked(params, headers={"x-api-key": config.key} if config.key else {})
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     total = at(content, "total")
     if total == 0 and total is not False and at(content, "data") in (None, []):
         return ()
@@ -43,12 +43,12 @@ def _address(row: Any) -> str:
     return text(row, "url") or (f"https://www.semanticscholar.org/paper/{paper}" if paper.isalnum() else "")
 
 
-SEMANTIC_SCHOLAR = Service(
+SEMANTIC_SCHOLAR = SearchService(
     name="semantic_scholar",
     url="https://api.semanticscholar.org/graph/v1/paper/search",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,

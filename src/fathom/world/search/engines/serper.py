@@ -14,12 +14,12 @@ from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.query import with_operators
 from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _PAGE = 10  # more results cost twice
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     locale = locale_of(query)
     body: dict[str, Any] = {
         "q": with_operators(query),
@@ -42,7 +42,7 @@ def _american(day: str) -> str:
     return f"{int(month)}/{int(number)}/{year}" if day else ""
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     check_echo(with_operators(query), at(content, "searchParameters", "q"))
     given = rows(content, "organic")
     hits = [
@@ -52,12 +52,12 @@ def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit,
     return found(given, hits)
 
 
-SERPER = Service(
+SERPER = SearchService(
     name="serper",
     url="https://google.serper.dev/search",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=100,

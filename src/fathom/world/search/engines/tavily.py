@@ -10,7 +10,7 @@ from fathom.world.search.locale import locale_of
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _COUNTRIES = {
     "US": "united states", "CN": "china", "JP": "japan", "KR": "south korea", "RU": "russia", "SA": "saudi arabia",
@@ -23,7 +23,7 @@ def _query(query: SearchQuery) -> str:
     return query.text or " ".join(query.domains)
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     body: dict[str, Any] = {"query": _query(query), "max_results": query.k, "search_depth": "basic"}
     given = {
         "include_domains": list(query.domains),
@@ -37,7 +37,7 @@ def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
     return config.asked(method="POST", headers=headers, body=json.dumps(body).encode())
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     check_echo(_query(query), at(content, "query"))
     given = rows(content, "results")
     hits = [
@@ -54,12 +54,12 @@ def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit,
     return found(given, hits)
 
 
-TAVILY = Service(
+TAVILY = SearchService(
     name="tavily",
     url="https://api.tavily.com/search",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=20,

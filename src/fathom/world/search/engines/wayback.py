@@ -14,7 +14,7 @@ from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import garbage, rejected
 from fathom.world.search.rows import found, hit, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _ADDRESS = re.compile(r"(?:https?://)?((?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24})(:\d{1,5})?(/\S*)?")
 _WORD = re.compile(r"\w{3,40}")
@@ -22,7 +22,7 @@ _MOST_WORDS = 4
 _COPIES = "https://web.archive.org/web"
 
 
-def _request(config: ServiceConfig, query: SearchQuery) -> WebRequest:
+def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
     address, words = _address(query)
     path = address.partition("/")[2]
     params = [
@@ -55,7 +55,7 @@ def _address(query: SearchQuery) -> tuple[str, list[str]]:
     return address, rest[:_MOST_WORDS]
 
 
-def _read(config: ServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
+def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     if not isinstance(content, list):
         garbage("not a table")
     if not content:
@@ -73,12 +73,12 @@ def _hit(row: Any) -> Hit | None:
     return hit(f"{_COPIES}/{stamp}/{original}", original, date=stamp, source="wayback")
 
 
-WAYBACK = Service(
+WAYBACK = SearchService(
     name="wayback",
     url="https://web.archive.org/cdx/search/cdx",
     request=_request,
     read=_read,
-    config=ServiceConfig,
+    config=SearchServiceConfig,
     passes=frozenset({"domains", "dates"}),
     max_k=100,
 )

@@ -12,10 +12,10 @@ from fathom.world.search.locale import locale_of
 from fathom.world.search.markup import plain
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import found, hit, rows, text
-from fathom.world.search.service import Service, ServiceConfig
+from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 
-class WikipediaConfig(ServiceConfig):
+class WikipediaConfig(SearchServiceConfig):
     """Settings of a MediaWiki."""
 
     lang: str = Field(default="", pattern=r"^[a-z-]{0,20}$", description="edition; empty for the query's language")
@@ -57,7 +57,7 @@ def _read(config: WikipediaConfig, query: SearchQuery, content: Any) -> tuple[Hi
     return found(given, hits)
 
 
-WIKIPEDIA = Service(
+WIKIPEDIA = SearchService(
     name="wikipedia",
     url="https://{lang}.wikipedia.org/w/api.php",
     request=_request,

@@ -1,4 +1,4 @@
-"""Weather learnt from a call log, around a world that has none of its own."""
+"""Conditions learnt from a call log, around a world that has none of its own."""
 
 import asyncio
 import statistics
@@ -13,8 +13,8 @@ from tests.worlds import small_world
 
 from fathom.core.errors import InputError, WorldUnavailableFault
 from fathom.sandbox.gateway.calls import CallRecord
+from fathom.world.conditions import ConditionedWorld, Conditions, ServiceConditions, learn_conditions
 from fathom.world.recorded import RecordedWorld, RecordingWorld
-from fathom.world.weather import ServiceWeather, Weather, WeatheredWorld, learn_weather
 
 
 def calls(count: int, *, service: str = "search", cache: str = "miss", fault_rate: float = 0.1) -> list[CallRecord]:
@@ -34,8 +34,8 @@ def calls(count: int, *, service: str = "search", cache: str = "miss", fault_rat
 
 def test_waits_and_faults_are_as_in_the_log(tmp_path: Path) -> None:
     log = calls(5000)
-    weather = learn_weather([*log, *calls(5000, cache="hit", fault_rate=0.9), *calls(5, service="read")])
-    assert set(weather.services) == {"search"}
+    conditions = learn_conditions([*log, *calls(5000, cache="hit", fault_rate=0.9), *calls(5, service="read")])
+    assert set(conditions.services) == {"search"}
 
     async def recording() -> RecordedWorld:
         world = RecordingWorld(small_world(tmp_path / "corpus"), tmp_path / "recording")
@@ -43,7 +43,7 @@ def test_waits_and_faults_are_as_in_the_log(tmp_path: Path) -> None:
         return RecordedWorld(tmp_path / "recording")
 
     async def main(plain: RecordedWorld) -> None:
-        world = WeatheredWorld(plain, weather, seed=3)
+        world = ConditionedWorld(plain, conditions, seed=3)
         took, faults = [], 0
         for _ in range(4000):
             began = asyncio.get_running_loop().time()
@@ -62,8 +62,8 @@ def test_waits_and_faults_are_as_in_the_log(tmp_path: Path) -> None:
     run_virtual(main(asyncio.run(recording())))
 
 
-def test_the_same_seed_brings_the_same_weather_in_any_order() -> None:
-    weather = Weather(services={"search": ServiceWeather(seconds=(0.0, 1.0), fault_rate=0.5)})
+def test_the_same_seed_brings_the_same_in_any_order() -> None:
+    conditions = Conditions(services={"search": ServiceConditions(seconds=(0.0, 1.0), fault_rate=0.5)})
 
     class Still:
         name = "still"
@@ -72,7 +72,7 @@ def test_the_same_seed_brings_the_same_weather_in_any_order() -> None:
             return ()
 
     async def main(order: list[str]) -> dict[str, str]:
-        world = WeatheredWorld(Still(), weather, seed=1)  # type: ignore[arg-type]
+        world = ConditionedWorld(Still(), conditions, seed=1)  # type: ignore[arg-type]
 
         async def one(query: str) -> str:
             try:
@@ -91,10 +91,10 @@ def test_the_same_seed_brings_the_same_weather_in_any_order() -> None:
 @given(seconds=st.lists(st.floats(0, 1e4), min_size=1, max_size=200), quantile=st.floats(0, 1))
 def test_a_wait_is_between_the_least_and_the_most(seconds: list[float], quantile: float) -> None:
     ordered = tuple(sorted(seconds))
-    wait = ServiceWeather(seconds=ordered, fault_rate=0).wait_s(quantile)
+    wait = ServiceConditions(seconds=ordered, fault_rate=0).wait_s(quantile)
     assert ordered[0] <= wait * (1 + 1e-9) and wait <= ordered[-1] * (1 + 1e-9)
 
 
 def test_too_few_calls_say_nothing() -> None:
     with pytest.raises(InputError, match="fewer than 20"):
-        learn_weather(calls(19))
+        learn_conditions(calls(19))

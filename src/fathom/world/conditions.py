@@ -1,7 +1,6 @@
-"""`WeatheredWorld`: the latency and errors of real services around any world, so that training sees what use brings.
+"""`ConditionedWorld`: the latency and errors of real services around any world, so that training sees what use brings.
 
-What the weather is like is learnt from a call log: for each service its waits, by quantiles, and how often a call ended
-as a fault.
+They are learnt from a call log: for each service its waits, by quantiles, and how often a call ended as a fault.
 """
 
 import asyncio
@@ -22,10 +21,10 @@ from fathom.world.protocol import Hit, World, WorldLink
 A = TypeVar("A")
 
 _POINTS = 101  # quantiles kept
-_LEAST = 20  # calls from which a service's weather can be told
+_LEAST = 20  # calls from which a service's conditions can be told
 
 
-class ServiceWeather(Frozen):
+class ServiceConditions(Frozen):
     """One service: seconds a call took at evenly spaced quantiles from the least to the most, and the share of calls
     that ended as a fault."""
 
@@ -40,16 +39,16 @@ class ServiceWeather(Frozen):
         return self.seconds[low] + (place - low) * (self.seconds[high] - self.seconds[low])
 
 
-class Weather(Config):
-    """The weather of the services `search`, `read` and `links`; one that is missing has none. `scale` multiplies the
+class Conditions(Config):
+    """The conditions of the services `search`, `read` and `links`; one that is missing has none. `scale` multiplies the
     waits: 0 leaves the errors only."""
 
-    services: dict[str, ServiceWeather] = Field(default_factory=dict, description="by the service's name")
+    services: dict[str, ServiceConditions] = Field(default_factory=dict, description="by the service's name")
     scale: float = Field(default=1.0, ge=0, description="of the waits")
 
 
-def learn_weather(calls: Iterable[CallRecord]) -> Weather:
-    """The weather of the calls that went out; what came from the cache says nothing of it. Raises `InputError` for
+def learn_conditions(calls: Iterable[CallRecord]) -> Conditions:
+    """The conditions of the calls that went out; what came from the cache says nothing of them. Raises `InputError` for
     fewer than twenty of every service."""
     waits: dict[str, list[float]] = defaultdict(list)
     faults: dict[str, int] = defaultdict(int)
@@ -58,13 +57,13 @@ def learn_weather(calls: Iterable[CallRecord]) -> Weather:
             waits[call.service].append(call.seconds)
             faults[call.service] += call.status == "fault"
     services = {
-        name: ServiceWeather(seconds=_quantiles(sorted(seconds)), fault_rate=faults[name] / len(seconds))
+        name: ServiceConditions(seconds=_quantiles(sorted(seconds)), fault_rate=faults[name] / len(seconds))
         for name, seconds in waits.items()
         if len(seconds) >= _LEAST
     }
     if not services:
         raise InputError("call log", "empty", f"fewer than {_LEAST} calls of any service went out")
-    return Weather(services=services)
+    return Conditions(services=services)
 
 
 def _quantiles(ordered: list[float]) -> tuple[float, ...]:
@@ -72,11 +71,11 @@ def _quantiles(ordered: list[float]) -> tuple[float, ...]:
     return tuple(ordered[round(point / (_POINTS - 1) * last)] for point in range(_POINTS))
 
 
-class WeatheredWorld:
+class ConditionedWorld:
     """Wraps any `World`. What a call meets is drawn from `seed`, the call, and how often it was made."""
 
-    def __init__(self, world: World, weather: Weather, seed: int = 0) -> None:
-        self._world, self._weather, self._seed = world, weather, seed
+    def __init__(self, world: World, conditions: Conditions, seed: int = 0) -> None:
+        self._world, self._conditions, self._seed = world, conditions, seed
         self._made: dict[str, int] = defaultdict(int)
         self.name = world.name
 
@@ -93,14 +92,14 @@ class WeatheredWorld:
         await self._world.close()
 
     async def _meet(self, service: str, asked: str, ask: Callable[[], Awaitable[A]]) -> A:
-        weather = self._weather.services.get(service)
-        if weather is None:
+        conditions = self._conditions.services.get(service)
+        if conditions is None:
             return await ask()
         call = f"{service} {asked}"
         self._made[call] += 1
-        random = stream(self._seed, "weather", call, self._made[call])
-        broken = random.random() < weather.fault_rate
-        await asyncio.sleep(self._weather.scale * weather.wait_s(random.random()))
+        random = stream(self._seed, "conditions", call, self._made[call])
+        broken = random.random() < conditions.fault_rate
+        await asyncio.sleep(self._conditions.scale * conditions.wait_s(random.random()))
         if broken:
-            raise WorldUnavailableFault(f"weather: {service} did not answer", kind="saturated")
+            raise WorldUnavailableFault(f"{service} did not answer (as the call log has it)", kind="saturated")
         return await ask()

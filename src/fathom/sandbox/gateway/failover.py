@@ -1,4 +1,4 @@
-"""The course of one call: which provider is asked next, when, and when to stop."""
+"""One call through the providers of a service: which is asked next, when, and when to stop."""
 
 import asyncio
 import random
@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from fathom.core.errors import FathomError, ProviderFault
 from fathom.core.evidence import Degraded
+from fathom.llm.retry import backoff_s
 from fathom.sandbox.gateway.limits import Lane
 from fathom.sandbox.gateway.service import Answer, Provider, Service
 
@@ -20,7 +21,7 @@ _FAIR = 0.5  # share of the timeout that must have been granted for a provider t
 
 
 @dataclass
-class _Stop(Generic[Q, A]):
+class _Candidate(Generic[Q, A]):
     """A provider as this call sees it."""
 
     provider: Provider[Q, A]
@@ -30,7 +31,7 @@ class _Stop(Generic[Q, A]):
     spent: bool = False
 
 
-class Course(Generic[Q, A]):
+class Failover(Generic[Q, A]):
     """One call. `run` is awaited within the call's deadline by whoever made it."""
 
     def __init__(
@@ -41,7 +42,7 @@ class Course(Generic[Q, A]):
         rng: random.Random,
     ) -> None:
         self._service, self._clock, self._rng = service, clock, rng
-        self._stops = [_Stop(provider, lane) for provider, lane in lanes]
+        self._candidates = [_Candidate(provider, lane) for provider, lane in lanes]
         self._ends = clock() + service.config.deadline_s
         self._faults: list[str] = []
         self._cost = 0.0
@@ -51,19 +52,19 @@ class Course(Generic[Q, A]):
     async def run(self, request: Q) -> Answer[A]:
         """An answer, or where no provider is left one whose fault says so."""
         while True:
-            stop = self._next()
-            if stop is None:
+            candidate = self._next()
+            if candidate is None:
                 return self.gave_up()
-            wait = self._wait_s(stop)
+            wait = self._wait_s(candidate)
             if wait > 0:
                 if self._clock() + wait >= self._ends:
                     return self.gave_up()
                 await asyncio.sleep(wait)
                 continue
-            async with stop.lane.slots:
-                if self._wait_s(stop) > 0:  # while this call waited for a slot
+            async with candidate.lane.slots:
+                if self._wait_s(candidate) > 0:  # while this call waited for a slot
                     continue
-                answer = await self._attempt(stop, request)
+                answer = await self._attempt(candidate, request)
             if answer is not None:
                 return answer
 
@@ -77,26 +78,30 @@ class Course(Generic[Q, A]):
         )
         return self._answer("", fault=fault)
 
-    def _next(self) -> _Stop[Q, A] | None:
+    def _next(self) -> _Candidate[Q, A] | None:
         """The first provider that may be asked now or whose rate is worth a wait; else the one that is free first."""
-        left = [stop for stop in self._stops if not stop.spent]
+        left = [candidate for candidate in self._candidates if not candidate.spent]
         patience = self._service.config.patience_s
-        for stop in left:
-            if self._rest_s(stop) <= 0 and stop.lane.rate_s(self._clock()) <= patience and not stop.lane.slots.locked():
-                return stop
+        for candidate in left:
+            if (
+                self._rest_s(candidate) <= 0
+                and candidate.lane.rate_s(self._clock()) <= patience
+                and not candidate.lane.slots.locked()
+            ):
+                return candidate
         return min(left, key=self._wait_s, default=None)
 
-    def _rest_s(self, stop: _Stop[Q, A]) -> float:
+    def _rest_s(self, candidate: _Candidate[Q, A]) -> float:
         now = self._clock()
-        return max(stop.lane.rest_s(now), stop.not_before - now, 0.0)
+        return max(candidate.lane.rest_s(now), candidate.not_before - now, 0.0)
 
-    def _wait_s(self, stop: _Stop[Q, A]) -> float:
-        return max(self._rest_s(stop), stop.lane.rate_s(self._clock()))
+    def _wait_s(self, candidate: _Candidate[Q, A]) -> float:
+        return max(self._rest_s(candidate), candidate.lane.rate_s(self._clock()))
 
-    async def _attempt(self, stop: _Stop[Q, A], request: Q) -> Answer[A] | None:
+    async def _attempt(self, candidate: _Candidate[Q, A], request: Q) -> Answer[A] | None:
         """One request to one provider; None where another one is to be made."""
-        service, provider, lane = self._service, stop.provider, stop.lane
-        stop.tries += 1
+        service, provider, lane = self._service, candidate.provider, candidate.lane
+        candidate.tries += 1
         self._attempts += 1
         self._cost += provider.cost
         # A little less than what is left of the call, so that a provider that hangs is known for it.
@@ -108,33 +113,33 @@ class Course(Generic[Q, A]):
                 service.check(request, value)
             except tuple(service.facts.values()) as fact:
                 lane.breaker.succeed(self._clock(), trial=trial)
-                return self._answer(provider.name, fact=fact, degraded=self._degraded(stop))
+                return self._answer(provider.name, fact=fact, degraded=self._degraded(candidate))
             except TimeoutError:
                 # Little time was left because of our own crowd, which is no fault of the provider.
                 fair = granted >= _FAIR * service.config.timeout_s
-                self._failed(stop, ProviderFault("no reply in time", kind="timeout"), trial=trial, blamed=fair)
+                self._failed(candidate, ProviderFault("no reply in time", kind="timeout"), trial=trial, blamed=fair)
                 return None
             except ProviderFault as fault:
-                self._failed(stop, fault, trial=trial)
+                self._failed(candidate, fault, trial=trial)
                 return None
             lane.breaker.succeed(self._clock(), trial=trial)
         if not service.empty(value):
-            return self._answer(provider.name, value=value, degraded=self._degraded(stop))
-        return self._answer(provider.name, value=value) if self._confirms(stop, value) else None
+            return self._answer(provider.name, value=value, degraded=self._degraded(candidate))
+        return self._answer(provider.name, value=value) if self._confirms(candidate, value) else None
 
-    def _degraded(self, stop: _Stop[Q, A]) -> Degraded:
-        return "" if stop is self._stops[0] else "backup"
+    def _degraded(self, candidate: _Candidate[Q, A]) -> Degraded:
+        return "" if candidate is self._candidates[0] else "backup"
 
-    def _confirms(self, stop: _Stop[Q, A], value: A) -> bool:
+    def _confirms(self, candidate: _Candidate[Q, A], value: A) -> bool:
         """Whether an empty answer is to be believed: a second provider said so, or there is no other at all."""
-        if self._unconfirmed is not None or len(self._stops) == 1:
+        if self._unconfirmed is not None or len(self._candidates) == 1:
             return True
-        stop.spent = True
-        self._unconfirmed = self._answer(stop.provider.name, value=value)
+        candidate.spent = True
+        self._unconfirmed = self._answer(candidate.provider.name, value=value)
         return False
 
-    def _failed(self, stop: _Stop[Q, A], fault: ProviderFault, *, trial: bool, blamed: bool = True) -> None:
-        config, lane, now = self._service.config, stop.lane, self._clock()
+    def _failed(self, candidate: _Candidate[Q, A], fault: ProviderFault, *, trial: bool, blamed: bool = True) -> None:
+        config, lane, now = self._service.config, candidate.lane, self._clock()
         self._faults.append(fault.kind)
         lane.failures += 1
         if not blamed:
@@ -145,11 +150,13 @@ class Course(Generic[Q, A]):
             lane.breaker.succeed(now, trial=trial)  # it works, only not for this request
         else:
             lane.breaker.fail(now, trial=trial)
-        stop.spent = stop.tries >= (min(_HARDLY_TRIES, config.attempts) if fault.kind in _HARDLY else config.attempts)
-        wait = self._rng.uniform(0.0, min(config.max_wait_s, config.first_wait_s * 2.0 ** min(stop.tries - 1, 60)))
+        candidate.spent = candidate.tries >= (
+            min(_HARDLY_TRIES, config.attempts) if fault.kind in _HARDLY else config.attempts
+        )
+        wait = backoff_s(self._rng, candidate.tries, config.first_wait_s, config.max_wait_s)
         if fault.retry_after_s is not None:
             lane.pause(now, min(fault.retry_after_s, config.max_retry_after_s))
-        stop.not_before = now + wait
+        candidate.not_before = now + wait
 
     def _answer(
         self,

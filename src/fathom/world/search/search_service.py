@@ -21,7 +21,7 @@ Narrowing = Literal["domains", "dates", "language"]
 Key = Literal["required", "optional", "none"]
 
 
-class ServiceConfig(Config):
+class SearchServiceConfig(Config):
     """Settings that every service has."""
 
     url: str = Field(description="address of the interface")
@@ -56,14 +56,15 @@ class ServiceConfig(Config):
         return self.api_key.get_secret_value()
 
 
-C = TypeVar("C", bound=ServiceConfig)
+C = TypeVar("C", bound=SearchServiceConfig)
 
 
 @dataclass(frozen=True)
-class Service(Generic[C]):
+class SearchService(Generic[C]):
     """One service. `request` makes a request of a query whose `k` and length are within bounds. `read` makes hits of a
     reply's content, or the next request where one is not enough; it raises `WorldUnavailableFault` for whatever it was
-    not promised. `argument` is the setting that stands behind the colon of a spec, as in `wikipedia:de`."""
+    not promised; `garbage_hint` says what to do about a reply of another form. `argument` is the setting that stands
+    behind the colon of a spec, as in `wikipedia:de`."""
 
     name: str
     url: str
@@ -75,6 +76,7 @@ class Service(Generic[C]):
     key: Key = "none"
     max_k: int = 50
     max_chars: int = 400
+    garbage_hint: str = ""
     argument: str = ""
 
     @property

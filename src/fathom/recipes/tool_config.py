@@ -1,0 +1,33 @@
+"""Which tools an agent has besides search and visit, and what they talk to."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from fathom.core.config import Config
+from fathom.sandbox.code.config import CodeSandboxConfig
+from fathom.tools.mcp.config import McpServerConfig
+
+ToolName = Literal["python", "scholar"]
+TOOL_NAMES: tuple[ToolName, ...] = ("python", "scholar")
+
+
+class ToolsConfig(Config):
+    """Tools that are off unless they are named: each needs something of its machine or sends something out."""
+
+    use: tuple[ToolName, ...] = Field(default=(), description="python: isolated code; scholar: catalogues of works")
+    catalogues: str = Field(
+        default="openalex,semantic_scholar,crossref,arxiv", description="engines that scholar asks, all at once"
+    )
+    python_sessions: bool = Field(default=False, description="code of one attempt sees its earlier variables and files")
+    sandbox: CodeSandboxConfig = CodeSandboxConfig()
+    code_url: str = Field(
+        default="",
+        description="SandboxFusion server that runs code where this machine cannot; key in FATHOM_CODE_KEY",
+    )
+    mcp: tuple[McpServerConfig, ...] = Field(default=(), description="MCP servers whose tools the agent has")
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a tool besides search and visit."""
+        return bool(self.use or self.mcp)

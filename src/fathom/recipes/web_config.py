@@ -1,0 +1,31 @@
+"""Settings of the live web, as a run has them."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from fathom.core.config import Config
+from fathom.sandbox.egress.protocol import Scope
+
+ReaderName = Literal["live", "browser", "service"]
+
+
+class WebConfig(Config):
+    """Where requests may go, and what pages are read by. Search servers named by the user may be private ones."""
+
+    scope: Scope = Field(default="public", description="addresses that may be opened: public, private, or none")
+    readers: tuple[ReaderName, ...] = Field(
+        default=("live",),
+        min_length=1,
+        description="in the order in which they are tried: own requests, a headless Chromium, a reader service",
+    )
+    reader_url: str = Field(
+        default="https://r.jina.ai", description="of the reader service, which is told what is read; FATHOM_READER_KEY"
+    )
+    robots: bool = Field(default=True, description="heed what sites ask of robots")
+    browser_sandbox: bool = Field(default=True, description="Chromium's own; it does not start as root with it")
+    timeout_s: float = Field(default=30.0, gt=0, description="seconds for one request, of the browser for one page")
+    max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one page, after decompression")
+    attempts: int = Field(default=3, ge=1, description="attempts at each engine and reader")
+    keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
+    proxy: SecretStr = Field(default=SecretStr(""), description="HTTP proxy, http://user:password@host:port")

@@ -1,0 +1,56 @@
+"""`GatedMcp`: a server behind the gateway, with its limits and its breaker."""
+
+from typing import Any, NamedTuple
+
+from fathom.core.errors import AccessDeniedError, ProviderFault
+from fathom.sandbox.gateway.codec import JsonCodec
+from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
+from fathom.tools.mcp.protocol import McpOffer, McpPort, McpReply
+
+# A tool may do something: its calls are made once, never joined with equal ones, and never answered from a cache.
+MCP_SERVICE = ServiceConfig(timeout_s=120.0, deadline_s=180.0, attempts=1, keep_s=0.0)
+_REPLY: JsonCodec[McpReply] = JsonCodec(McpReply)
+
+
+class _Call(NamedTuple):
+    name: str
+    arguments: dict[str, Any]
+
+
+class GatedMcp:
+    """Wraps any `McpPort`, which it owns."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        port: McpPort,
+        config: ServiceConfig = MCP_SERVICE,
+        limits: LaneConfig = LaneConfig(slots=16),
+    ) -> None:
+        self.name, self.public, self._gateway, self._port = port.name, port.public, gateway, port
+
+        async def call(asked: _Call) -> McpReply:
+            return await port.call(asked.name, asked.arguments)
+
+        self._service = Service(
+            name=f"mcp {port.name}",
+            providers=(Provider(f"mcp {port.name}", call, limits),),
+            codec=_REPLY,
+            key=lambda asked: list(asked),
+            config=config,
+            facts={"denied": AccessDeniedError},
+            shared=False,
+        )
+
+    async def offers(self) -> tuple[McpOffer, ...]:
+        return await self._port.offers()
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> McpReply:
+        answer: Answer[McpReply] = await self._gateway.ask(self._service, _Call(name, arguments))
+        if answer.fault is not None and "timeout" in answer.faults:
+            raise ProviderFault(str(answer.fault), kind="timeout")
+        return answer.get()
+
+    async def close(self) -> None:
+        await self._port.close()

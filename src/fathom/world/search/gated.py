@@ -1,0 +1,42 @@
+"""`GatedEngine`: a search engine behind the gateway, for tools that ask engines by name."""
+
+from fathom.core.errors import ProviderFault, WorldUnavailableFault
+from fathom.sandbox.gateway.codec import JsonCodec
+from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import LaneConfig, Provider, Service, ServiceConfig
+from fathom.world.protocol import Hit
+from fathom.world.search.protocol import SearchEngine, SearchQuery
+
+_HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
+
+
+class GatedEngine:
+    """Wraps any engine, which it owns."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        engine: SearchEngine,
+        config: ServiceConfig = ServiceConfig(deadline_s=60.0),
+        limits: LaneConfig = LaneConfig(),
+    ) -> None:
+        self.name, self._gateway, self._engine = engine.name, gateway, engine
+        self._service = Service(
+            name=f"search {engine.name}",
+            providers=(Provider(engine.name, engine.search, limits),),
+            codec=_HITS,
+            key=lambda query: query.model_dump(),
+            config=config,
+            empty=lambda hits: not hits,
+        )
+
+    async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
+        try:
+            return (await self._gateway.ask(self._service, query)).get()
+        except WorldUnavailableFault:
+            raise
+        except ProviderFault as fault:
+            raise WorldUnavailableFault(str(fault), kind=fault.kind) from None
+
+    async def close(self) -> None:
+        await self._engine.close()
