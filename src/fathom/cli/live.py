@@ -70,6 +70,8 @@ class LiveView:
             if thought:
                 self.line("dim", "think", thought)
             self.line("cyan", body["role"], message["content"] or "(calls)")
+        elif kind == "left_out":
+            self.line("red", "left out", f"{body['server']} {body['tool']}: {body['reason']}")
         elif kind == "call":
             self._calls[body["id"]] = body["name"]
             self.line("yellow", body["name"], _arguments(body["arguments"]))

@@ -29,6 +29,8 @@ from fathom.recipes.ask import strategy_for
 from fathom.recipes.models import open_model
 from fathom.recipes.question_sets import load_questions, open_benchmark_corpus, open_named_corpus
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt
+from fathom.recipes.tool_ports import tool_ports
+from fathom.recipes.worlds import gated, surrounded
 from fathom.world.simulated import SimulatedWorld
 
 
@@ -38,6 +40,7 @@ class EvalConfig(Config):
     name: str
     questions: Path | None = Field(default=None, description="a file of questions in place of a benchmark's")
     corpus: str = Field(default="", description="a corpus name, or a file or folder; empty: the benchmark's own")
+    around: tuple[str, ...] = Field(default=(), description="what stands around the corpus, as faulty:0.3")
     data: Path | None = Field(default=None, description="folder of the benchmarks' data sets")
     judge: str = Field(default="", description="model that judges the answers as well, a spec as research.model")
     judging: JudgeConfig = JudgeConfig()
@@ -72,6 +75,8 @@ class _Parts:
         that more can be added to the same folder."""
         settings = self.resolved.research.model_dump(mode="json")
         more = {"seed": self.config.seed, "date": self.config.date, "judge": self.config.judge}
+        if self.config.around:
+            more["around"] = " ".join(self.config.around)
         return Identity(
             questions=self.questions.name,
             questions_hash=self.questions.hash,
@@ -102,7 +107,12 @@ async def run_eval(
     specs = (research.model, research.reader, config.judge)
     models = [open_model(spec, environment, on_progress=on_progress) for spec in specs if spec]
     judge = models[-1] if config.judge else None
-    ports = Ports(model=models[0], world=SimulatedWorld(snapshot), reader=models[1] if research.reader else None)
+    ports = Ports(
+        model=models[0],
+        world=gated(surrounded(SimulatedWorld(snapshot), config.around, config.seed)),
+        reader=models[1] if research.reader else None,
+        tools=tool_ports(research.tools, research.web, environment),
+    )
     resolved = ResolvedResearch(
         research=research.model_copy(update={"world": snapshot.name}),
         task=Task(id="", question=""),
@@ -114,6 +124,7 @@ async def run_eval(
     )
     parts = _Parts(config, questions, resolved, ports, _graders(config, judge, environment.home))
     try:
+        await ports.tools.ready()
         return await _run(parts, environment.home, out, watch)
     finally:
         await ports.close()

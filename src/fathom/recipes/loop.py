@@ -42,6 +42,7 @@ from fathom.recipes.loop_branch import IDENTITY, branch
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
+from fathom.recipes.worlds import gated, surrounded
 from fathom.rollout.group import Group
 from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
@@ -100,6 +101,7 @@ class Loop:
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
+        lived_in = gated(surrounded(world, config.around, config.seed)) if config.around else world
         harder_tasks = self._without(self._harder(base), taught_tasks)
         rl_tasks = self._questions("rl", base, config.asked, config.rl_questions)
         rl_tasks = self._without(rl_tasks, (*taught_tasks, *harder_tasks))
@@ -117,16 +119,16 @@ class Loop:
             rows = [row_of_messages(t.segments[0], renderer) for t in taught]
             self._train("sft", agent, self._replayed(rows, reading), config.sft)
             await measure("sft")
-            if await self._prime(agent, chat, world, harder_tasks, rows, reading):
+            if await self._prime(agent, chat, lived_in, harder_tasks, rows, reading):
                 await measure("primer")
-            await self._rl(agent, chat, world, rl_tasks)
+            await self._rl(agent, chat, lived_in, rl_tasks)
             await measure("rl")
             if config.second_turn and (own := await self._own(chat, world, base)):
                 agent.restart(self.folder / "sft" / CHECKPOINT)
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
                 self._train("sft2", agent, self._replayed(rows, reading), config.sft)
                 await measure("sft2")
-        await world.close()
+        await lived_in.close()
         await held_out.close()
         return self.accuracy
 
@@ -182,7 +184,7 @@ class Loop:
         self,
         agent: Apprentice,
         chat: LocalChat,
-        world: SimulatedWorld,
+        world: World,
         tasks: Sequence[Task],
         taught: Sequence[Row],
         reading: Reading,
@@ -223,7 +225,7 @@ class Loop:
             raise TrainingFault(f"{len(rewards) - len(solved)} probes failed", hint="run the same command again")
         return {"pass_rate": sum(solved) / len(solved), "seconds": seconds}
 
-    async def _oracle(self, name: str, tasks: Sequence[Task], world: SimulatedWorld) -> tuple[Trajectory, ...]:
+    async def _oracle(self, name: str, tasks: Sequence[Task], world: World) -> tuple[Trajectory, ...]:
         path = self.folder / "trajectories" / f"{name}.jsonl"
         if not path.exists():
             attempt = attempts(OracleChat, world)

@@ -54,7 +54,7 @@ class LoopConfig(Config):
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     wordings: int = Field(default=2, ge=1, description="sentence forms in which pages state a relation, at most")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.97, "chain2": 0.03}),
+        default=QuestionConfig(shapes={"chain1": 0.98, "chain2": 0.02}),
         description="questions of SFT: one hop, and so few of two that the primer has something to lift",
     )
     asked: QuestionConfig = Field(
@@ -90,6 +90,10 @@ class LoopConfig(Config):
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)
+    around: tuple[str, ...] = Field(
+        default=(),
+        description="what stands around the world while the agent learns in it, as faulty:RATE or conditions:CALLS",
+    )
     tool_calls: int = Field(default=6, ge=1, description="searches and visits of one attempt; two hops take four")
     tool_slots: int = Field(default=32, ge=1, description="searches and visits at once, of all rollouts together")
     transport: Literal["in_process", "http"] = Field(
