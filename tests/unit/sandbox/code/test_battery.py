@@ -114,6 +114,11 @@ async def test_the_first_kind_that_holds_is_taken() -> None:
     assert await choose_backend(small(), make) == "landlock"
 
 
+async def test_a_machine_with_the_development_tools_has_a_sandbox() -> None:
+    """Tests of a kind are left out where the machine cannot have it; where it can have none, this one fails."""
+    assert await choose_backend(small()) in ("bubblewrap", "landlock", "wasm")
+
+
 @pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
 async def test_a_real_sandbox_passes_its_self_test(kind: Backend) -> None:
     try:
