@@ -9,7 +9,7 @@ from fathom.recipes.loop_config import LoopConfig
 
 IDENTITY = "loop.json"
 # What settings after SFT may differ in.
-_LATER = {"threads", "primer", "rl", "rollout", "pool", "sampler", "tool_slots", "tool_calls", "transport"}
+_LATER = {"threads", "around", "primer", "rl", "rollout", "pool", "sampler", "tool_slots", "tool_calls", "transport"}
 _LATER |= {"second_turn", "second_questions", "second_tries", "rl_questions"}
 _STAGES = ("tokenizer", "cpt", "sft")
 _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracle.jsonl")

@@ -70,15 +70,17 @@ class ResultCache:
 
     def get(self, key: str) -> Stored | None:
         """The answer under `key` if it is not past its `stale` time."""
-        found = self._near.get(key)
-        if found is None:
-            with self._forgiving():
-                found = self._read(key)
-            if found is not None:
-                self._remember(key, found)
-        else:
+        now, found = self._clock(), self._near.get(key)
+        if found is not None:
             self._near.move_to_end(key)
-        return found if found is not None and found.stale > self._clock() else None
+        if found is None or found.fresh <= now:  # another process may have a newer one
+            kept = None
+            with self._forgiving():
+                kept = self._read(key)
+            if kept is not None and (found is None or kept.fresh > found.fresh):
+                found = kept
+                self._remember(key, kept)
+        return found if found is not None and found.stale > now else None
 
     def put(self, key: str, stored: Stored) -> None:
         """Keep an answer; another one under that key is replaced."""
@@ -102,8 +104,8 @@ class ResultCache:
             self._near.popitem(last=False)
 
     def _opened(self, path: Path) -> sqlite3.Connection:
-        """The database; one that is none or damaged is put aside. Raises `StoreFault` where the disk has no room for
-        it or it may not be written."""
+        """The database; one that is damaged or of another version is put aside. Raises `StoreFault` where the disk has
+        no room for it, it may not be written, or it is another program's."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return _connect(path)
@@ -193,8 +195,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_OPEN_S, isolation_level=None)
     try:
         (mark,) = db.execute("PRAGMA application_id").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         (version,) = db.execute("PRAGMA user_version").fetchone()
+        if tables and mark != _APPLICATION_ID and not tables >= {"bodies", "answers"}:
+            raise StoreFault(f"{path} is another program's database", hint="another folder for the cache, or none")
         if tables and (mark, version) != (_APPLICATION_ID, _VERSION):
             raise sqlite3.DatabaseError("not a cache of this version")
         db.execute("PRAGMA journal_mode = WAL")
@@ -206,7 +210,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute(f"PRAGMA user_version = {_VERSION}")
         db.execute("COMMIT")
         db.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")
-    except _DAMAGED:
+    except (*_DAMAGED, StoreFault):
         db.close()
         raise
     return db

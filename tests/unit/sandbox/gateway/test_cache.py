@@ -36,6 +36,16 @@ def test_another_process_finds_what_was_kept(tmp_path: Path) -> None:
     assert first.get("b") is None
 
 
+def test_what_another_process_renewed_is_seen_once_ones_own_is_old(tmp_path: Path) -> None:
+    now = [100.0]
+    mine, other = (ResultCache(tmp_path / "cache", clock=lambda: now[0]) for _ in range(2))
+    mine.put("a", Stored("", b"old", 150.0, 300.0))
+    other.put("a", Stored("", b"new", 250.0, 300.0))
+    assert mine.get("a") == Stored("", b"old", 150.0, 300.0)
+    now[0] = 200.0
+    assert mine.get("a") == Stored("", b"new", 250.0, 300.0)
+
+
 def test_what_is_past_its_time_is_gone() -> None:
     now = [100.0]
     cache = ResultCache(clock=lambda: now[0])
@@ -124,8 +134,9 @@ def test_another_programs_database_is_not_written_into(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE answers (mine TEXT)")
     db.close()
-    on_disk(path).put("a", stored("a"))
-    with sqlite3.connect(tmp_path / "cache.damaged") as db:
+    with pytest.raises(StoreFault, match="another program's"):
+        on_disk(path)
+    with sqlite3.connect(path) as db:
         assert db.execute("SELECT sql FROM sqlite_master").fetchone() == ("CREATE TABLE answers (mine TEXT)",)
 
 
