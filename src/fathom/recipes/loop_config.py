@@ -30,14 +30,14 @@ class PrimerConfig(Config):
     """Small doses of harder trajectories after SFT, until the policy solves some questions of their kind: where every
     attempt fails, RL learns nothing."""
 
-    doses: int = Field(default=12, ge=0, description="at most so many; 0: none")
+    doses: int = Field(default=24, ge=0, description="at most so many; 0: none")
     kinds: QuestionConfig = Field(default=QuestionConfig(shapes={"chain2": 1.0}), description="the harder questions")
     dose: int = Field(
-        default=32, ge=1, description="harder trajectories of a dose; as many of those taught go with them"
+        default=8, ge=1, description="harder trajectories of a dose; as many of those taught go with them"
     )
     probes: int = Field(default=96, ge=1, description="harder questions that are tried before each dose")
     target: float = Field(
-        default=0.12, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
+        default=0.06, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
     )
     training: SupervisedConfig = SupervisedConfig(optimizer=_DOSE, tokens_per_step=4096)
 
