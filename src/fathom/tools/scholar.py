@@ -18,6 +18,7 @@ from fathom.core.errors import ToolError, WorldUnavailableFault
 from fathom.core.message import ToolSpec
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.world.protocol import Hit, Work
+from fathom.world.search.bibliography import MAX_AUTHORS
 from fathom.world.search.protocol import SearchEngine, SearchQuery
 from fathom.world.search.works import merged
 
@@ -108,7 +109,9 @@ class Scholar:
     def _entry(self, hit: Hit) -> str:
         work = hit.work or Work()
         more = len(work.authors) - self._config.max_authors
-        authors = ", ".join(work.authors[: self._config.max_authors]) + (f" and {more} more" if more > 0 else "")
+        # Engines keep only so many authors: who stands behind them is not counted.
+        least = "at least " if len(work.authors) >= MAX_AUTHORS else ""
+        authors = ", ".join(work.authors[: self._config.max_authors]) + (f" and {least}{more} more" if more > 0 else "")
         year = str(work.year or hit.date[:4])
         facts = [
             authors,

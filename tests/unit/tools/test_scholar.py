@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.search_services import CASES, QUERY
 from tests.unit.world.test_works import OTHER, PREPRINT, PRINT
 from tests.worlds import small_world
 
@@ -11,10 +12,12 @@ from fathom.core.errors import ToolError, WorldUnavailableFault
 from fathom.core.events import MemoryJournal
 from fathom.core.message import ToolCall
 from fathom.core.task import Task
+from fathom.sandbox.egress.protocol import WebReply
+from fathom.sandbox.egress.scripted import ScriptedWeb
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.scholar import Scholar, ScholarConfig
 from fathom.tools.toolset import Toolset
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
 from fathom.world.search.journaled import JournaledEngine
 from fathom.world.search.protocol import SearchQuery
 
@@ -57,6 +60,27 @@ async def test_works_are_merged_and_shown_with_what_is_known(context: ToolContex
         "a longer snippet\n\n2. [Tides](https://example.org/x)"
     )
     assert result.urls == (PREPRINT.url, OTHER.url)
+
+
+async def test_two_catalogues_of_the_web_tell_of_one_work(context: ToolContext) -> None:
+    cases = {f"https://{case.name}.example": case for case in CASES if case.name in ("crossref", "semantic_scholar")}
+    web = ScriptedWeb(lambda request: WebReply(200, request.url, {}, cases[request.url].content("found.json")))
+    scholar = Scholar([case.engine(web, url) for url, case in cases.items()])
+    result = await run(context, scholar, QUERY)
+    entries = result.text.split("\n\n")
+    assert entries[0] == f'4 works for "{QUERY}":'
+    assert entries[1] == (
+        "1. [Optics of the Ostra lighthouse](https://www.semanticscholar.org/paper/d4d0f5e248e9fa86f303919206037f1a8e9a93eb)\n"
+        "Ivo Marek, C. Rossi; Journal of Coastal Light, 2024; cited by 1,901; doi:10.5555/ostra.1884; "
+        "pdf: https://arxiv.org/pdf/2403.01884\nWe measure the lens of a lighthouse."
+    )
+    assert result.text.count("Optics of the Ostra lighthouse") == 1 and len(web.asked) == 2
+
+
+async def test_how_many_sign_is_said_only_where_it_is_known(context: ToolContext) -> None:
+    for count, said in ((5, "A, A, A, A and 1 more;"), (50, "A, A, A, A and at least 46 more;")):
+        many = PRINT.model_copy(update={"work": Work(authors=("A",) * count, cited_by=0)})
+        assert said in (await run(context, Scholar([ScriptedEngine("a", many)]), "x")).text
 
 
 async def test_a_silent_catalogue_is_said_and_does_not_spoil_the_others(context: ToolContext) -> None:

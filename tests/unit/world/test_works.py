@@ -41,6 +41,12 @@ OTHER = Hit(url="https://example.org/x", title="Tides", snippet="", source="open
             "10.1000/a",
             "2401.01234",
         ),
+        (
+            Hit(url="https://doi.org/10.1000/A(1)%3C2", title="", snippet="", work=Work(doi="10.1000/a(1)<2>3(b)")),
+            "10.1000/a(1)<2>3(b)",
+            "",
+        ),
+        (Hit(url="x", title="", snippet="", work=Work(pdf_url="https://a.org/pdf/10.1007/s1-2.pdf")), "", ""),
         (OTHER, "", ""),
     ],
 )
@@ -62,6 +68,15 @@ def test_a_preprint_and_its_print_are_one_work_with_what_both_say() -> None:
         authors=("A. Lind",), venue="Journal of Coasts", year=2025, cited_by=3, doi="10.1000/jcr.77",
         arxiv_id="2401.01234", pdf_url="https://arxiv.org/pdf/2401.01234",
     )  # fmt: skip
+
+
+def test_venue_and_year_are_those_of_one_catalogue() -> None:
+    assert PREPRINT.work is not None
+    early = PREPRINT.model_copy(update={"work": PREPRINT.work.model_copy(update={"year": 2024})})
+    (both,) = merged([[early], [PRINT]], 10)
+    assert both.work is not None and (both.work.venue, both.work.year) == ("Journal of Coasts", 2025)
+    (alone,) = merged([[early]], 10)
+    assert alone.work is not None and (alone.work.venue, alone.work.year) == ("", 2024)
 
 
 def test_a_hit_may_show_that_two_works_are_one() -> None:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from fathom.llm.lenient_json import clean_text
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
 from fathom.world.search.addresses import is_page
 from fathom.world.search.dates import iso_day
 from fathom.world.search.markup import one_line
@@ -53,8 +53,18 @@ def rows(value: Any, *path: str | int) -> list[Any]:
     raise fault_of_words(words_of(value), otherwise="garbage", what=f"no list of results at {where!r}")
 
 
-def hit(url: str, title: str, snippet: str = "", *, score: float = 0.0, date: str = "", source: str = "") -> Hit | None:
-    """A hit of clean, bounded texts; None where `url` leads to no page. Without a title the address stands for it."""
+def hit(
+    url: str,
+    title: str,
+    snippet: str = "",
+    *,
+    score: float = 0.0,
+    date: str = "",
+    source: str = "",
+    work: Work | None = None,
+) -> Hit | None:
+    """A hit of clean, bounded texts; None where `url` leads to no page. Without a title the address stands for it.
+    `work` is taken as it is: `bibliography.work_of` makes one."""
     address = url.strip() if len(url) < 4096 else ""
     if not is_page(address):
         return None
@@ -65,6 +75,7 @@ def hit(url: str, title: str, snippet: str = "", *, score: float = 0.0, date: st
         score=score,
         date=iso_day(date),
         source=source,
+        work=work,
     )
 
 

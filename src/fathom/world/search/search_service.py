@@ -56,6 +56,13 @@ class SearchServiceConfig(Config):
         return self.api_key.get_secret_value()
 
 
+class CatalogueConfig(SearchServiceConfig):
+    """Settings of a catalogue of works. Its replies are larger than others: it names all authors of a work, thousands
+    of them where a collaboration wrote it, each with their affiliations."""
+
+    max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one reply, after decompression")
+
+
 C = TypeVar("C", bound=SearchServiceConfig)
 
 

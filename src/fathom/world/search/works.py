@@ -2,7 +2,8 @@
 
 Two hits are the same work when a DOI or an arXiv number says so, or when their titles agree and are long enough to be
 no accident; a preprint and its print are one. The merged hit carries what any of them knows, in the first one's words
-where they differ. The order is that of reciprocal rank fusion.
+where they differ; venue and year are of the same one where one tells both, since a preprint and its print may be years
+apart. The order is that of reciprocal rank fusion.
 """
 
 import re
@@ -11,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from fathom.core.text import terms
 from fathom.corpus.fusion import fuse
 from fathom.world.protocol import Hit, Work
+from fathom.world.search.bibliography import arxiv_id_of, doi_of
 
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>?#]+", re.IGNORECASE)
-_ARXIV = re.compile(r"arxiv\.org/(?:abs|pdf|html)/((?:[a-z-]+(?:\.[a-z]{2})?/\d{7})|\d{4}\.\d{4,5})", re.IGNORECASE)
 _ARXIV_DOI = "10.48550/arxiv."
-_VERSION = re.compile(r"v\d+$", re.IGNORECASE)
 _TELLING_TERMS = 4  # a title of fewer ("Introduction", "Deep learning") may be that of several works
 
 
@@ -50,13 +50,13 @@ def merged(rankings: Sequence[Sequence[Hit]], k: int) -> tuple[Hit, ...]:
 def identified(hit: Hit) -> Work:
     """What is known of the work, with its DOI and arXiv number also where only its addresses tell them."""
     work = hit.work or Work()
-    texts = (work.doi, work.arxiv_id, hit.url, work.pdf_url)
-    dois = [found.group().lower().rstrip(".,;)") for text in texts if (found := _DOI.search(text))]
-    numbers = [_VERSION.sub("", work.arxiv_id.lower().removeprefix("arxiv:"))] if work.arxiv_id else []
-    numbers += [found.group(1).lower() for text in texts if (found := _ARXIV.search(text))]
-    numbers += [_VERSION.sub("", doi.removeprefix(_ARXIV_DOI)) for doi in dois if doi.startswith(_ARXIV_DOI)]
-    doi = next((doi for doi in dois if not doi.startswith(_ARXIV_DOI)), "")
-    return work.model_copy(update={"doi": doi, "arxiv_id": numbers[0] if numbers else ""})
+    # A DOI told as such is whole, brackets and all; in an address it ends where the address may go on. Those of PDFs go
+    # on in too many ways (`.pdf`, `/full`) to tell a DOI.
+    dois = [doi_of(work.doi), *(match.group().lower().rstrip(".,;)") for match in _DOI.finditer(hit.url))]
+    numbers = [arxiv_id_of(text) for text in (work.arxiv_id, hit.url, work.pdf_url)]
+    numbers += [arxiv_id_of(doi.removeprefix(_ARXIV_DOI)) for doi in dois if doi.startswith(_ARXIV_DOI)]
+    doi = next((doi for doi in dois if doi and not doi.startswith(_ARXIV_DOI)), "")
+    return work.model_copy(update={"doi": doi, "arxiv_id": next(filter(None, numbers), "")})
 
 
 def _keys(hit: Hit) -> Iterator[str]:
@@ -77,6 +77,9 @@ def _joined(hits: Sequence[Hit], score: float) -> Hit:
         field: next((value for work in works if (value := getattr(work, field)) not in ("", (), None)), default)
         for field, default in Work()
     }
+    print_of = next((work for work in works if work.venue and work.year), None)
+    if print_of:
+        best |= {"venue": print_of.venue, "year": print_of.year}
     counts = [work.cited_by for work in works if work.cited_by is not None]
     work = Work.model_validate({**best, "cited_by": max(counts) if counts else None})
     snippet = max((hit.snippet for hit in hits), key=len)

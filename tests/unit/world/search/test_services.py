@@ -217,7 +217,7 @@ def test_semantic_scholar_takes_open_ranges_and_no_hyphens() -> None:
 def test_crossref_dates_may_be_years_and_abstracts_are_markup() -> None:
     hits = read(BY_NAME["crossref"], loaded("crossref"))
     assert [hit.date for hit in hits] == ["2024-03-05", "2023", ""]
-    assert hits[0].snippet == "We measure the lens of a lighthouse." and hits[1].snippet == "Annals of Ports"
+    assert hits[0].snippet == "We measure the lens of a lighthouse." and hits[1].snippet == "Annals of Ports & Harbours"
     assert hits[2].title == "https://doi.org/10.5555/undated"
     _, fields = asked("crossref", NARROW)
     assert fields["filter"] == "from-pub-date:2024-01-02,until-pub-date:2024-03-04" and "mailto" not in fields

@@ -9,13 +9,15 @@ from xml.etree.ElementTree import Element
 
 from fathom.core.text import STOPWORDS
 from fathom.sandbox.egress.protocol import WebRequest
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
+from fathom.world.search.bibliography import MAX_AUTHORS, work_of
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import fault_of_words, garbage
 from fathom.world.search.rows import found, hit
-from fathom.world.search.search_service import SearchService, SearchServiceConfig
+from fathom.world.search.search_service import CatalogueConfig, SearchService, SearchServiceConfig
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
+_ARXIV = "{http://arxiv.org/schemas/atom}"
 _TOTAL = "{http://a9.com/-/spec/opensearch/1.1/}totalResults"
 _FIELDS = re.compile(r"\b(?:ti|au|abs|co|jr|cat|rn|all):")
 _PIECE = re.compile(r'"([^"]+)"|([^\s"():\[\]]+)')
@@ -53,10 +55,24 @@ def _read(config: SearchServiceConfig, query: SearchQuery, content: Element) -> 
             _text(entry, "summary"),
             date=_text(entry, "published"),
             source="arxiv",
+            work=_work(entry),
         )
         for entry in given
     ]
     return found(given, hits)
+
+
+def _work(entry: Element) -> Work:
+    authors = entry.findall(f"{_ATOM}author")[:MAX_AUTHORS]
+    links = entry.findall(f"{_ATOM}link")
+    return work_of(
+        authors=[_text(author, "name") for author in authors],
+        venue=entry.findtext(f"{_ARXIV}journal_ref") or "",
+        year=_text(entry, "published"),
+        doi=entry.findtext(f"{_ARXIV}doi") or "",
+        arxiv_id=_text(entry, "id"),
+        pdf_url=next((link.get("href", "") for link in links if link.get("title") == "pdf"), ""),
+    )
 
 
 def _text(entry: Element, name: str) -> str:
@@ -68,7 +84,7 @@ ARXIV = SearchService(
     url="https://export.arxiv.org/api/query",
     request=_request,
     read=_read,
-    config=SearchServiceConfig,
+    config=CatalogueConfig,
     passes=frozenset({"dates"}),
     form="xml",
     max_k=100,

@@ -4,14 +4,15 @@
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
+from fathom.world.search.bibliography import MAX_AUTHORS, work_of
 from fathom.world.search.markup import plain
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.search_service import SearchService, SearchServiceConfig
+from fathom.world.search.search_service import CatalogueConfig, SearchService, SearchServiceConfig
 
-_FIELDS = "DOI,URL,title,abstract,issued,container-title,score"
+_FIELDS = "DOI,URL,title,abstract,issued,container-title,author,is-referenced-by-count,score"
 
 
 def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
@@ -31,14 +32,31 @@ def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tupl
         hit(
             text(row, "URL") or (f"https://doi.org/{doi}" if (doi := text(row, "DOI")) else ""),
             plain(text(row, "title", 0)),
-            plain(text(row, "abstract")) or text(row, "container-title", 0),
+            plain(text(row, "abstract")) or plain(text(row, "container-title", 0)),
             score=number(row, "score"),
             date=_issued(row),
             source="crossref",
+            work=_work(row),
         )
         for row in given
     ]
     return found(given, hits)
+
+
+def _work(row: Any) -> Work:
+    authors = at(row, "author")
+    return work_of(
+        authors=[_name(author) for author in authors[:MAX_AUTHORS]] if isinstance(authors, list) else (),
+        venue=plain(text(row, "container-title", 0)),
+        year=text(row, "issued", "date-parts", 0, 0),
+        cited_by=at(row, "is-referenced-by-count"),
+        doi=text(row, "DOI"),
+    )
+
+
+def _name(author: Any) -> str:
+    """A person's name in the order it is spoken; an organisation has one name only."""
+    return " ".join(filter(None, (text(author, "given"), text(author, "family")))) or text(author, "name")
 
 
 def _issued(row: Any) -> str:
@@ -52,7 +70,7 @@ CROSSREF = SearchService(
     url="https://api.crossref.org/works",
     request=_request,
     read=_read,
-    config=SearchServiceConfig,
+    config=CatalogueConfig,
     passes=frozenset({"dates"}),
     max_k=100,
 )

@@ -4,12 +4,18 @@ anything without a key (free); limits come as 403 and 429. The key goes into a h
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
+from fathom.world.search.addresses import is_page
+from fathom.world.search.bibliography import names, work_of
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, number, rows, text
-from fathom.world.search.search_service import SearchService, SearchServiceConfig
+from fathom.world.search.search_service import CatalogueConfig, SearchService, SearchServiceConfig
 
-_FIELDS = "id,doi,display_name,publication_date,relevance_score,primary_location,abstract_inverted_index"
+# Only whole fields of the first level can be chosen.
+_FIELDS = (
+    "id,doi,display_name,publication_date,publication_year,relevance_score,primary_location,best_oa_location"
+    ",abstract_inverted_index,authorships,cited_by_count"
+)
 _ABSTRACT_WORDS = 300
 
 
@@ -31,16 +37,33 @@ def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tupl
     given = rows(content, "results")
     hits = [
         hit(
-            text(row, "primary_location", "landing_page_url") or text(row, "doi") or text(row, "id"),
+            _address(row),
             text(row, "display_name"),
             _abstract(at(row, "abstract_inverted_index")),
             score=number(row, "relevance_score"),
             date=text(row, "publication_date"),
             source="openalex",
+            work=_work(row),
         )
         for row in given
     ]
     return found(given, hits)
+
+
+def _address(row: Any) -> str:
+    places = (text(row, "primary_location", "landing_page_url"), text(row, "doi"), text(row, "id"))
+    return next(filter(is_page, places), "")
+
+
+def _work(row: Any) -> Work:
+    return work_of(
+        authors=names(at(row, "authorships"), "author", "display_name"),
+        venue=text(row, "primary_location", "source", "display_name"),
+        year=text(row, "publication_year"),
+        cited_by=at(row, "cited_by_count"),
+        doi=text(row, "doi"),
+        pdf_url=text(row, "best_oa_location", "pdf_url") or text(row, "primary_location", "pdf_url"),
+    )
 
 
 def _abstract(index: Any) -> str:
@@ -60,7 +83,7 @@ OPENALEX = SearchService(
     url="https://api.openalex.org/works",
     request=_request,
     read=_read,
-    config=SearchServiceConfig,
+    config=CatalogueConfig,
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,

@@ -8,11 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fathom.sandbox.egress.protocol import WebRequest
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
+from fathom.world.search.bibliography import names, work_of
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import fault_of_words, garbage
 from fathom.world.search.rows import at, found, hit, rows, text
-from fathom.world.search.search_service import SearchService, SearchServiceConfig
+from fathom.world.search.search_service import CatalogueConfig, SearchService, SearchServiceConfig
+
+_ARTICLE_IDS = 20  # how many of a work's numbers are looked at for its DOI
 
 
 def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
@@ -57,15 +60,27 @@ def _ids(config: SearchServiceConfig, result: Any) -> tuple[Hit, ...] | WebReque
 def _hit(row: Any, uid: str) -> Hit | None:
     if not isinstance(row, dict) or at(row, "error") or not uid.isdecimal():
         return None
-    authors = at(row, "authors")
-    names = [text(author, "name") for author in authors[:5]] if isinstance(authors, list) else []
-    parts = [", ".join(name for name in names if name), text(row, "source"), text(row, "pubdate")]
+    authors = ", ".join(name for name in names(at(row, "authors"), "name")[:5] if name)
+    parts = [authors, text(row, "source"), text(row, "pubdate")]
     return hit(
         f"https://pubmed.ncbi.nlm.nih.gov/{uid}/",
         text(row, "title"),
         ". ".join(part for part in [*parts, text(row, "elocationid")] if part),
         date=text(row, "sortpubdate") or text(row, "pubdate"),
         source="pubmed",
+        work=_work(row),
+    )
+
+
+def _work(row: Any) -> Work:
+    # `pmcrefcount` counts citations by works in PubMed Central alone, so it is no `cited_by`.
+    given = at(row, "articleids")
+    ids = given[:_ARTICLE_IDS] if isinstance(given, list) else []
+    return work_of(
+        authors=names(at(row, "authors"), "name"),
+        venue=text(row, "fulljournalname") or text(row, "source"),
+        year=text(row, "pubdate") or text(row, "sortpubdate"),
+        doi=next((text(item, "value") for item in ids if text(item, "idtype") == "doi"), ""),
     )
 
 
@@ -74,7 +89,7 @@ PUBMED = SearchService(
     url="https://eutils.ncbi.nlm.nih.gov/entrez/eutils",
     request=_request,
     read=_read,
-    config=SearchServiceConfig,
+    config=CatalogueConfig,
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,

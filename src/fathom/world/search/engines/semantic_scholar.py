@@ -4,12 +4,13 @@ without a key share one limit. Nothing found is `{"total": 0, "offset": 0}`, wit
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, Work
+from fathom.world.search.bibliography import names, work_of
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, rows, text
-from fathom.world.search.search_service import SearchService, SearchServiceConfig
+from fathom.world.search.search_service import CatalogueConfig, SearchService, SearchServiceConfig
 
-_FIELDS = "title,abstract,url,publicationDate,year"
+_FIELDS = "title,abstract,url,publicationDate,year,authors,venue,citationCount,externalIds,openAccessPdf"
 
 
 def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
@@ -32,10 +33,23 @@ def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tupl
             text(row, "abstract"),
             date=text(row, "publicationDate") or text(row, "year"),
             source="semantic_scholar",
+            work=_work(row),
         )
         for row in given
     ]
     return found(given, hits)
+
+
+def _work(row: Any) -> Work:
+    return work_of(
+        authors=names(at(row, "authors"), "name"),
+        venue=text(row, "venue"),
+        year=text(row, "year"),
+        cited_by=at(row, "citationCount"),
+        doi=text(row, "externalIds", "DOI"),
+        arxiv_id=text(row, "externalIds", "ArXiv"),
+        pdf_url=text(row, "openAccessPdf", "url"),
+    )
 
 
 def _address(row: Any) -> str:
@@ -48,7 +62,7 @@ SEMANTIC_SCHOLAR = SearchService(
     url="https://api.semanticscholar.org/graph/v1/paper/search",
     request=_request,
     read=_read,
-    config=SearchServiceConfig,
+    config=CatalogueConfig,
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,
