@@ -9,7 +9,6 @@ bench says so and that goal is not met: on Debian `apt install python3-doc` brin
 import asyncio
 import json
 import re
-import resource
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
+from fathom.bench.processes import resident_bytes
 from fathom.core.errors import AccessDeniedError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.seeds import stream
 
@@ -49,7 +49,8 @@ _FOLDERS = ("/usr/share/doc", "/usr/local/share/doc", "/usr/share/gtk-doc", "/us
 _BOOKS = ".rustup/toolchains/*/share/doc/rust/html/book"
 _FEWEST_WORDS, _WELL = 10, 0.9
 _WORD = re.compile(r"\w+")
-_EXPECTED = (PageNotFoundError, AccessDeniedError, WorldUnavailableFault)
+EXPECTED = (PageNotFoundError, AccessDeniedError, WorldUnavailableFault)
+"""The reader's own errors."""
 
 
 def run(options: BenchOptions) -> Mapping[str, Figure]:
@@ -59,7 +60,7 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     listed.write_text(json.dumps([str(path) for path in pages]), encoding="utf-8")
     if len(pages) < GOALS["pages"][1]:  # type: ignore[operator]
         options.progress(f"only {len(pages)} pages of documentation on this machine (Debian: apt install python3-doc)")
-    with _serving(listed) as site:
+    with serving(listed) as site:
         return asyncio.run(_measure(options, site, pages))
 
 
@@ -141,7 +142,7 @@ async def _outcome(options: BenchOptions, name: str, url: str, reader: "LiveRead
     began = time.perf_counter()
     (result,) = await asyncio.gather(reader.read(url), return_exceptions=True)
     seconds = time.perf_counter() - began
-    crashed = isinstance(result, BaseException) and not isinstance(result, _EXPECTED)
+    crashed = isinstance(result, BaseException) and not isinstance(result, EXPECTED)
     if isinstance(result, BaseException):
         told = f"{'CRASH ' if crashed else ''}{getattr(result, 'kind', '')} {result!r}"
     else:
@@ -154,7 +155,7 @@ async def _is_read_well(options: BenchOptions, url: str, path: Path, reader: "Li
     wanted = await asyncio.to_thread(_words, path)
     try:
         text = (await reader.read(url)).page.text
-    except _EXPECTED as error:
+    except EXPECTED as error:
         text = ""
         options.progress(f"{path}: {error}")
     share = len(wanted & set(_WORD.findall(text.lower()))) / len(wanted)
@@ -200,7 +201,7 @@ class _Growth:
     """The largest growth of this process's memory while the context lasts, in MB; looked at every few milliseconds."""
 
     def __enter__(self) -> "_Growth":
-        self._before = self._most = _resident_bytes()
+        self._before = self._most = resident_bytes()
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._look, name="memory")
         self._watch.start()
@@ -208,7 +209,7 @@ class _Growth:
 
     def _look(self) -> None:
         while not self._ended.wait(0.005):
-            self._most = max(self._most, _resident_bytes())
+            self._most = max(self._most, resident_bytes())
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
@@ -219,12 +220,9 @@ class _Growth:
         return (self._most - self._before) / 1e6
 
 
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
 @contextmanager
-def _serving(pages: Path) -> Iterator[dict[str, Any]]:
+def serving(pages: Path) -> Iterator[dict[str, Any]]:
+    """The server of bodies and of the `pages` that a JSON file lists, in its own process; what it says of itself."""
     code = f"from fathom.bench.bodies_server import serve; serve({str(pages)!r})"
     process = subprocess.Popen([sys.executable, "-P", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:

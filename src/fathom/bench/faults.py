@@ -125,8 +125,8 @@ async def _run(tasks: Sequence[Task], snapshot: Snapshot, folder: Path, name: st
         CorpusWeb(snapshot, latency_s=0.05), rate=_SHARE if name == "storm" else 0.0, seed=11, outages=outages
     )
     gateway = Gateway(cache=ResultCache(folder / "cache"), log=FileLog(folder / "calls.jsonl"))
-    world, closing = _world(gateway, web, only_backups=name == "backup")
-    attempt = attempts(lambda task, seed: _model(task, faulty=name == "storm"), world)
+    world, closing = web_world(gateway, web, only_backups=name == "backup")
+    attempt = attempts(lambda task, seed: oracle_model(task, faulty=name == "storm"), world)
     done: dict[int, Trajectory] = {}
     waiting = iter(enumerate(tasks))
 
@@ -145,7 +145,8 @@ async def _run(tasks: Sequence[Task], snapshot: Snapshot, folder: Path, name: st
     return found
 
 
-def _world(gateway: Gateway, web: Web, *, only_backups: bool) -> tuple[GatedWorld, LiveReader]:
+def web_world(gateway: Gateway, web: Web, *, only_backups: bool = False) -> tuple[GatedWorld, LiveReader]:
+    """The world that a `CorpusWeb` is, and the reader to be closed after it."""
     service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=6, first_wait_s=0.05, max_wait_s=1.0)
     read = service.model_copy(update={"unauthorised_rest_s": 0.0})
     config = GatedConfig(search=service, read=read, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
@@ -163,7 +164,8 @@ def _world(gateway: Gateway, web: Web, *, only_backups: bool) -> tuple[GatedWorl
     return GatedWorld("web", gateway, sources, config), live
 
 
-def _model(task: Task, *, faulty: bool) -> ChatModel:
+def oracle_model(task: Task, *, faulty: bool) -> ChatModel:
+    """The oracle for a task; a `faulty` one with the retries that get over it."""
     oracle: ChatModel = OracleChat(task, 0)
     if not faulty:
         return oracle

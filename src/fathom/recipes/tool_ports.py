@@ -1,6 +1,8 @@
 """What the tools besides search and visit talk to, all of it behind one gateway."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from fathom.core.config import Environment, child_environment
@@ -32,10 +34,11 @@ class ToolPorts:
             await self.sandbox.open()
 
     async def close(self) -> None:
-        """Close what is open."""
-        for port in (self.sandbox, *self.catalogues, *self.servers, *self.owned):
-            if port is not None:
-                await port.close()
+        """Close what is open, each of them whatever becomes of the others."""
+        async with AsyncExitStack() as closing:
+            for port in (*reversed(self.owned), *reversed(self.servers), *reversed(self.catalogues), self.sandbox):
+                if port is not None:
+                    closing.push_async_callback(port.close)
 
 
 def tool_ports(config: ToolsConfig, web: WebConfig, environment: Environment) -> ToolPorts:
@@ -82,12 +85,14 @@ class LazySandbox:
     def __init__(self, gateway: Gateway, config: ToolsConfig, environment: Environment) -> None:
         self._gateway, self._config, self._environment = gateway, config, environment
         self._opened: GatedSandbox | None = None
+        self._opening = asyncio.Lock()
 
     async def open(self) -> GatedSandbox:
         """The sandbox, tested. Raises `ConfigError` where code can be run neither here nor elsewhere."""
-        if self._opened is None:
-            self._opened = GatedSandbox(self._gateway, await self._sandboxes())
-        return self._opened
+        async with self._opening:  # so that two who come at once do not make two, of which one is never closed
+            if self._opened is None:
+                self._opened = GatedSandbox(self._gateway, await self._sandboxes())
+            return self._opened
 
     async def run(self, code: str, session: str = "") -> CodeResult:
         return await (await self.open()).run(code, session)
@@ -97,8 +102,9 @@ class LazySandbox:
             await self._opened.end(session)
 
     async def close(self) -> None:
-        if self._opened is not None:
-            await self._opened.close()
+        async with self._opening:
+            if self._opened is not None:
+                await self._opened.close()
 
     async def _sandboxes(self) -> list[CodeSandbox]:
         from fathom.sandbox.code.choose import open_sandbox

@@ -5,6 +5,7 @@ own. What the model must know of how an answer came about stands in `note` of hi
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -141,8 +142,9 @@ class GatedWorld:
         return _got(await self._gateway.ask(self._read, url)).links
 
     async def close(self) -> None:
-        for part in self._owned:
-            await part.close()
+        async with AsyncExitStack() as closing:  # each of them whatever becomes of the others
+            for part in reversed(self._owned):
+                closing.push_async_callback(part.close)
 
 
 def _itself(url: str) -> str:

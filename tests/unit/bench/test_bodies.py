@@ -40,7 +40,7 @@ def test_pages_are_read_from_a_server_of_their_own_and_hostile_bodies_end_in_an_
         ]
         return good, await bodies._with(reader, works)
 
-    with bodies._serving(listed) as site:
+    with bodies.serving(listed) as site:
         good, tried = asyncio.run(measure(f"http://127.0.0.1:{site['ports'][0]}"))
     assert good == [True] and [outcome.name for outcome in tried] == list(TRIED)
     assert not any(outcome.crashed for outcome in tried)

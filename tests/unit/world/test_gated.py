@@ -142,3 +142,21 @@ def test_a_page_and_its_links_are_read_once() -> None:
 )
 def test_host(url: str, expected: str) -> None:
     assert host_of(url) == expected
+
+
+async def test_all_that_is_owned_is_closed_whatever_becomes_of_one() -> None:
+    closed: list[str] = []
+
+    class Part:
+        def __init__(self, name: str, error: Exception | None = None) -> None:
+            self.name, self.error = name, error
+
+        async def close(self) -> None:
+            closed.append(self.name)
+            if self.error is not None:
+                raise self.error
+
+    owned = (Part("gateway", OSError("no")), Part("reader"), Part("parser"))
+    with pytest.raises(OSError, match="no"):
+        await GatedWorld("web", gateway(), web_sources([], [], CONFIG), CONFIG, owned=owned).close()
+    assert closed == ["gateway", "reader", "parser"]

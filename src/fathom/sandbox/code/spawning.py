@@ -103,6 +103,9 @@ class _Spawner:
         except (OSError, TimeoutError) as error:
             await spawner.close()
             raise ProviderFault(f"the spawner of sandboxes did not come up: {error}") from None
+        except BaseException:  # the run that it was started for was cancelled
+            await spawner.close()
+            raise
         if "unfit" in answer:
             await spawner.close()
             raise ConfigError(str(answer["unfit"]))

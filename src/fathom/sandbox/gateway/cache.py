@@ -41,6 +41,7 @@ class CacheConfig(Config):
 
     max_bytes: int = Field(default=2_000_000_000, ge=100_000, description="of the file; the oldest answers go first")
     in_memory: int = Field(default=4096, ge=0, description="answers kept in memory too")
+    in_memory_bytes: int = Field(default=64_000_000, ge=0, description="of the bodies of these, all together")
 
 
 class Stored(NamedTuple):
@@ -62,6 +63,7 @@ class ResultCache:
     ) -> None:
         self._path, self._config, self._clock = path, config, clock
         self._near: OrderedDict[str, Stored] = OrderedDict()
+        self._near_bytes = 0
         self._puts = 0
         self.failures = self.rotten = 0
         self._db: sqlite3.Connection | None = None
@@ -98,10 +100,11 @@ class ResultCache:
             self._db = None
 
     def _remember(self, key: str, stored: Stored) -> None:
+        old = self._near.pop(key, None)
         self._near[key] = stored
-        self._near.move_to_end(key)
-        if len(self._near) > self._config.in_memory:
-            self._near.popitem(last=False)
+        self._near_bytes += len(stored.body) - (len(old.body) if old else 0)
+        while len(self._near) > self._config.in_memory or self._near_bytes > self._config.in_memory_bytes:
+            self._near_bytes -= len(self._near.popitem(last=False)[1].body)
 
     def _opened(self, path: Path) -> sqlite3.Connection:
         """The database; one that is damaged or of another version is put aside. Raises `StoreFault` where the disk has

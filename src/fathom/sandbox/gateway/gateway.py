@@ -89,10 +89,12 @@ class Gateway:
         """Give up calls under way and close cache and log. Providers belong to whoever made them."""
         for flight in list(self._flights.values()):
             flight.cancel()
-        await asyncio.gather(*self._flights.values(), return_exceptions=True)
-        self.cache.close()
-        if self._log is not None:
-            self._log.close()
+        try:
+            await asyncio.gather(*self._flights.values(), return_exceptions=True)
+        finally:
+            self.cache.close()
+            if self._log is not None:
+                self._log.close()
 
     async def _flown(self, service: Service[Q, A], key: str, request: Q) -> Answer[A]:
         if not service.shared:

@@ -86,8 +86,13 @@ class PageParser:
         if self._open is not None:
             parsers, threads = self._open
             self._open = None
-            await asyncio.to_thread(threads.shutdown)
-            parsers.close()
+
+            def end() -> None:
+                threads.shutdown()
+                parsers.close()
+
+            # In one thread, which comes to its end also where the waiting for it is cancelled.
+            await asyncio.to_thread(end)
 
     async def _run(self, work: Callable[[Parsers], T]) -> T:
         if self._open is None:

@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 from tests.code_sandboxes import LIMITS, small, started
 
+from fathom.bench.processes import processes
 from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.battery.attempts import ALL
 from fathom.sandbox.code.battery.baits import processes_with
@@ -293,6 +294,28 @@ async def test_a_killed_spawner_takes_its_workers_along_and_is_replaced(kind: An
     finally:
         await sandbox.close()
     assert await eventually(lambda: not processes_with(word))
+
+
+async def test_a_spawner_whose_start_is_broken_off_is_ended_and_reaped(kind: Any) -> None:
+    config, _ = marked(kind)
+    try:
+        workers = SpawnedWorkers(spawn_plan(kind, config), config.limits, config.start_s)
+    except ConfigError as error:
+        pytest.skip(f"not to be had here: {error}")
+    before = set(children())
+    starting = asyncio.create_task(workers.start())
+    await asyncio.sleep(0)
+    assert set(children()) - before
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert set(children()) <= before  # a dead one that is not reaped would be among them
+    await workers.close()
+
+
+def children() -> list[int]:
+    """The processes that this one started, dead ones that are not reaped among them."""
+    return [number for number, process in processes().items() if process.parent == os.getpid()]
 
 
 async def test_a_run_that_is_broken_off_ends_what_it_started(kind: Any) -> None:

@@ -64,6 +64,20 @@ def test_memory_keeps_the_last_ones_used() -> None:
     assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
 
 
+def test_memory_keeps_so_many_bytes(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "cache", CacheConfig(in_memory_bytes=1000))
+    in_memory = ResultCache(config=CacheConfig(in_memory_bytes=1000))
+    for held in (cache, in_memory):
+        for key in "abc":
+            held.put(key, stored(key * 400))
+        held.put("c", stored("c" * 500))  # in the place of the one before
+        held.put("d", stored("d" * 2000))
+        held.put("e", stored("e"))
+    assert [in_memory.get(key) is not None for key in "abcde"] == [False, False, False, False, True]
+    assert all(cache.get(key) is not None for key in "abcde")
+    cache.close()
+
+
 def test_equal_bodies_are_stored_once(tmp_path: Path) -> None:
     cache = on_disk(tmp_path / "cache")
     for number in range(50):

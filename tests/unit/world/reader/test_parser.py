@@ -1,12 +1,15 @@
 """From bodies to pages: encodings, links, hidden text, documents, and what hostile ones cost."""
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
 
 import pytest
 from tests.samples import ENCRYPTED, pdf, word
 
 from fathom.core.errors import WorldUnavailableFault
+from fathom.sandbox.process_tree import descendants
 from fathom.world.reader.parser import PageParser, ParserConfig
 
 URL = "https://a.example/dir/page?x=1"
@@ -127,3 +130,21 @@ async def test_a_closed_parser_opens_again() -> None:
         assert (await parser.parse(b"<p>text", HTML, URL)).text == "text"
         await parser.close()
     await parser.close()
+
+
+def is_gone(process: int, within_s: float = 20.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while process in descendants(os.getpid()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return process not in descendants(os.getpid())
+
+
+async def test_a_close_that_is_cancelled_ends_the_processes_all_the_same() -> None:
+    parser, before = PageParser(ParserConfig(processes=1)), set(descendants(os.getpid()))
+    assert (await parser.parse(b"<p>text", HTML, URL)).text == "text"
+    (child,) = set(descendants(os.getpid())) - before
+    closing = asyncio.create_task(parser.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert await asyncio.to_thread(is_gone, child)
