@@ -28,7 +28,7 @@ from fathom.corpus.snapshot import Snapshot
 from fathom.recipes.attempts import attempts
 from fathom.sandbox.code.choose import make_sandbox
 from fathom.sandbox.code.config import Backend, CodeLimits, CodeSandboxConfig
-from fathom.sandbox.code.gated import GatedSandbox
+from fathom.sandbox.code.gated import GatedSandbox, code_service
 from fathom.sandbox.egress.client import EgressClient, EgressConfig
 from fathom.sandbox.egress.faulty import FaultyWeb
 from fathom.sandbox.gateway.cache import ResultCache
@@ -157,7 +157,7 @@ def code(kind: Backend, mark: int) -> Load:
     @asynccontextmanager
     async def opened(number: int) -> AsyncIterator[Job]:
         gateway = Gateway()
-        sandbox = GatedSandbox(gateway, [make_sandbox(kind, config)])
+        sandbox = GatedSandbox(gateway, [make_sandbox(kind, config)], code_service(120.0))
         try:
             yield partial(job, sandbox)
         finally:

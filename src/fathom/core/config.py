@@ -100,12 +100,14 @@ class Environment(Frozen):
     api_key: SecretStr = SecretStr("")
     keys: Mapping[str, SecretStr] = {}
     contact: str = ""
+    proxy: SecretStr = SecretStr("")
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Environment":
         """From `FATHOM_HOME` (default: the user's data folder), `FATHOM_MODEL_URL` (an OpenAI-compatible base URL),
-        `FATHOM_MODEL` and `FATHOM_API_KEY`; `FATHOM_CONTACT`, a mail address for services that ask for one; and the
-        keys of services, by name, from `FATHOM_<NAME>_KEY`."""
+        `FATHOM_MODEL` and `FATHOM_API_KEY`; `FATHOM_CONTACT`, a mail address for services that ask for one;
+        `FATHOM_PROXY`, an HTTP proxy for the web (`http://user:password@host:port`); and the keys of services, by name,
+        from `FATHOM_<NAME>_KEY`."""
         env = os.environ if environ is None else environ
         home = env.get("FATHOM_HOME") or Path(env.get("XDG_DATA_HOME") or "~/.local/share") / "fathom"
         return cls(
@@ -119,6 +121,7 @@ class Environment(Frozen):
                 if value and name != "FATHOM_API_KEY" and (match := _SERVICE_KEY.fullmatch(name))
             },
             contact=env.get("FATHOM_CONTACT", ""),
+            proxy=SecretStr(env.get("FATHOM_PROXY", "")),
         )
 
 

@@ -1,10 +1,11 @@
 """Asking: from a question to a run folder with a checked, cited report."""
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fathom.core.config import Environment, resolve
 from fathom.core.errors import ConfigError
@@ -21,9 +22,12 @@ from fathom.recipes.ports import lazy_ports, open_files
 from fathom.recipes.research import AGENTS, RECIPE, Ports, ResearchConfig, ResolvedResearch, attempt, research_config
 from fathom.recipes.tool_config import TOOL_NAMES, ToolName
 from fathom.recipes.tool_ports import tool_ports
-from fathom.recipes.worlds import open_world
+from fathom.recipes.worlds import absolute, open_world
 from fathom.rollout.replay import replay
 from fathom.rollout.runner import Program, create, read_record, resume
+from fathom.world.gated import Closing
+
+P = TypeVar("P", bound=Closing)
 
 
 class View(Listener, Protocol):
@@ -59,12 +63,18 @@ def configure(
     if research.model.endswith(".gguf"):
         research = research.model_copy(update={"model": str(Path(research.model).expanduser().absolute())})
     given = (*research.files, *(str(path.expanduser().absolute()) for path in files))
-    used = research.tools.model_copy(update={"use": _tool_names((*research.tools.use, *tools))})
+    servers = tuple(
+        server.model_copy(update={"folder": str(Path(server.folder).expanduser().absolute())})
+        if server.folder
+        else server
+        for server in research.tools.mcp
+    )
+    used = research.tools.model_copy(update={"use": _tool_names((*research.tools.use, *tools)), "mcp": servers})
     if research.agent == "guided" and (given or used.any):
         what = "reads no files" if given else "has no tools but search and visit"
         raise ConfigError(f"the agent guided {what}", hint="--agent react does")
     research = research.model_copy(update={"files": given, "tools": used})
-    return research.model_copy(update={"world": world}) if world else research
+    return research.model_copy(update={"world": absolute(world or research.world)})
 
 
 def _tool_names(names: Sequence[str]) -> tuple[ToolName, ...]:
@@ -92,32 +102,45 @@ async def ask(
     question: str, research: ResearchConfig, environment: Environment, *, seed: int = 0, view: View
 ) -> Outcome:
     """Research `question` in a new run folder and write its report."""
+    async with AsyncExitStack() as stack:  # of what is open already when the next cannot be opened
+        ports, files = await _opened(research, environment, seed, view, stack)
+        resolved = ResolvedResearch(
+            research=research,
+            task=Task(id=f"ask-{content_hash(question)[:12]}", question=question, files=files),
+            date=datetime.now(UTC).date().isoformat(),
+            strategy=strategy_for(research, environment),
+            model_name=ports.model.name,
+            world_name=ports.world.name,
+            reader_name=ports.reader.name if ports.reader is not None else "",
+            seed=seed,
+        )
+        settings = resolved.model_dump(mode="json")
+        folder = create(environment.home / "runs", recipe=RECIPE, question=question, config=settings, seed=seed)
+        stack.pop_all()
+    return await _carry_out(folder, resolved, ports, view)
+
+
+async def _opened(
+    research: ResearchConfig, environment: Environment, seed: int, view: View, stack: AsyncExitStack
+) -> tuple[Ports, tuple[str, ...]]:
+    """The ports of a new run, each of them put on `stack` to be closed, and the names of the files given with it."""
+
+    def opened(port: P) -> P:
+        stack.push_async_callback(port.close)
+        return port
+
     view.waiting(f"opening the world {research.world}")
-    world = open_world(research.world, environment, view.progress, web=research.web, seed=seed)
+    world = opened(open_world(research.world, environment, view.progress, web=research.web, seed=seed))
     view.waiting(f"opening the model {research.model}")
-    model = open_model(research.model, environment, on_progress=view.progress, on_wait=view.waiting)
-    reader = open_model(research.reader, environment, on_wait=view.waiting) if research.reader else None
-    files = open_files(research) if research.files else None
-    tools = tool_ports(research.tools, research.web, environment)
-    view.waiting("testing the sandbox for code")
-    await tools.ready()
-    resolved = ResolvedResearch(
-        research=research,
-        task=Task(
-            id=f"ask-{content_hash(question)[:12]}", question=question, files=files.names if files is not None else ()
-        ),
-        date=datetime.now(UTC).date().isoformat(),
-        strategy=strategy_for(research, environment),
-        model_name=model.name,
-        world_name=world.name,
-        reader_name=reader.name if reader is not None else "",
-        seed=seed,
-    )
-    settings = resolved.model_dump(mode="json")
-    folder = create(environment.home / "runs", recipe=RECIPE, question=question, config=settings, seed=seed)
-    return await _carry_out(
-        folder, resolved, Ports(model=model, world=world, reader=reader, files=files, tools=tools), view
-    )
+    model = opened(open_model(research.model, environment, on_progress=view.progress, on_wait=view.waiting))
+    reader = opened(open_model(research.reader, environment, on_wait=view.waiting)) if research.reader else None
+    files = opened(open_files(research)) if research.files else None
+    tools = opened(tool_ports(research.tools, research.web, environment))
+    if research.tools.any:
+        view.waiting("opening the tools")
+        await tools.ready()
+    ports = Ports(model=model, world=world, reader=reader, files=files, tools=tools)
+    return ports, files.names if files is not None else ()
 
 
 async def go_on(folder: Path, environment: Environment, *, view: View) -> Outcome:

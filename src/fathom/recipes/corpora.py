@@ -92,6 +92,9 @@ def add_corpus(name: str, home: Path, sources: CorpusSources, on_progress: Progr
     """
     folder = corpus_folder(name, home)
     _check(sources)
+    if name in PACKAGED and sources.paths:
+        hint = "add files of your own to a corpus of another name: what is in this one counts as public"
+        raise ConfigError(f"{name} is what the package registry ships", hint=hint)
     if (folder / CLOSED).exists():
         raise ConfigError(f"{name} is a closed world, whose truth is known", hint="add to a corpus of another name")
     problems: list[str] = []

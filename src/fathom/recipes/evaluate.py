@@ -30,7 +30,7 @@ from fathom.recipes.models import open_model
 from fathom.recipes.question_sets import load_questions, open_benchmark_corpus, open_named_corpus
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt
 from fathom.recipes.tool_ports import tool_ports
-from fathom.recipes.worlds import gated, surrounded
+from fathom.recipes.worlds import around_identity, check_around, surrounded
 from fathom.world.simulated import SimulatedWorld
 
 
@@ -76,7 +76,7 @@ class _Parts:
         settings = self.resolved.research.model_dump(mode="json")
         more = {"seed": self.config.seed, "date": self.config.date, "judge": self.config.judge}
         if self.config.around:
-            more["around"] = " ".join(self.config.around)
+            more["around"] = " ".join(around_identity(self.config.around))
         return Identity(
             questions=self.questions.name,
             questions_hash=self.questions.hash,
@@ -101,6 +101,7 @@ async def run_eval(
 
     The folder follows from what is evaluated, so the same call again resumes; `out` names another one.
     """
+    check_around(config.around)
     questions = load_questions(config.name, config.data, config.questions)
     snapshot = _open_corpus(config, environment.home, on_progress)
     questions = resolve_support(questions, (document.title for document in snapshot.documents()))
@@ -109,7 +110,7 @@ async def run_eval(
     judge = models[-1] if config.judge else None
     ports = Ports(
         model=models[0],
-        world=gated(surrounded(SimulatedWorld(snapshot), config.around, config.seed)),
+        world=surrounded(SimulatedWorld(snapshot), config.around, config.seed),
         reader=models[1] if research.reader else None,
         tools=tool_ports(research.tools, research.web, environment),
     )

@@ -27,18 +27,23 @@ _READER_KEY = "reader"  # FATHOM_READER_KEY
 def live_world(engines: str, environment: Environment, config: WebConfig = WebConfig()) -> GatedWorld:
     """Search by `engines`, names with commas between them, and pages of where `config.scope` allows. Answers are cached
     and calls are logged in the home, for all runs. Raises `ConfigError` for an engine that is none."""
-    inside = inward(config)
-    found = search_engines(engines, inside, environment, config)
+    inside = inward(environment, config)
+    specs = engine_specs(engines)
+    found = [search_engine(spec, inside, environment, config) for spec in specs]
     parser = PageParser()
     readers = [_reader(name, parser, environment, config) for name in dict.fromkeys(config.readers)]
-    asked = ServiceConfig(timeout_s=1.2 * config.timeout_s, keep_s=config.keep_s, attempts=config.attempts)
+    asked = engine_service(config)
     gated = GatedConfig(
-        search=asked.model_copy(update={"deadline_s": 3 * config.timeout_s}),
+        search=asked,
         read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s, "unauthorised_rest_s": 0.0}),
+    )
+    # Whatever decides what an answer is: with other settings it is asked for anew.
+    rules = config.model_dump(mode="json", include={"scope", "robots", "readers", "reader_url", "max_bytes"})
+    sources = web_sources(
+        found, readers, gated, version=f"{config.scope} {' '.join(specs)}", read_version=str(sorted(rules.items()))
     )
     gateway = open_gateway(environment.home)
     owned: tuple[Closing, ...] = (gateway, *found, *readers, parser, inside)
-    sources = web_sources(found, readers, gated, version=f"{config.scope} {config.robots}")
     return GatedWorld("live", gateway, sources, gated, owned=owned)
 
 
@@ -48,25 +53,37 @@ def open_gateway(home: Path) -> Gateway:
     return Gateway(cache=ResultCache(folder / _ANSWERS), log=FileLog(folder / CALLS))
 
 
-def inward(config: WebConfig) -> EgressClient:
+def inward(environment: Environment, config: WebConfig) -> EgressClient:
     """The way to servers that the user named, which may stand in a private network."""
     scope = config.scope if config.scope == "offline" else "private"
-    return EgressClient(EgressConfig(scope=scope, proxy=config.proxy))
+    return EgressClient(EgressConfig(scope=scope, proxy=environment.proxy))
 
 
-def search_engines(names: str, web: Web, environment: Environment, config: WebConfig) -> tuple[SearchEngine, ...]:
-    """The engines of those names, with commas between them; an address is a SearXNG server. They leave `web` open."""
+def engine_specs(names: str) -> tuple[str, ...]:
+    """The engines named in a text with commas; an address is a SearXNG server. Raises `ConfigError` for none."""
     asked = [name.strip() for name in names.split(",") if name.strip()]
     if not asked:
         raise ConfigError("no search engine is named", hint="as in live:http://localhost:8080 or live:serper,brave")
-    specs = [f"searxng:{name}" if name.startswith(("http://", "https://")) else name for name in asked]
-    return tuple(
-        engine(spec, web, environment.keys, contact=environment.contact, timeout_s=config.timeout_s) for spec in specs
+    return tuple(f"searxng:{name}" if name.startswith(("http://", "https://")) else name for name in asked)
+
+
+def search_engine(spec: str, web: Web, environment: Environment, config: WebConfig) -> SearchEngine:
+    """The engine of a spec; it leaves `web` open."""
+    return engine(spec, web, environment.keys, contact=environment.contact, timeout_s=config.timeout_s)
+
+
+def engine_service(config: WebConfig) -> ServiceConfig:
+    """How engines are asked."""
+    return ServiceConfig(
+        timeout_s=1.2 * config.timeout_s,
+        deadline_s=3 * config.timeout_s,
+        keep_s=config.keep_s,
+        attempts=config.attempts,
     )
 
 
 def _reader(name: ReaderName, parser: PageParser, environment: Environment, config: WebConfig) -> PageReader:
-    outward = EgressClient(EgressConfig(scope=config.scope, proxy=config.proxy))
+    outward = EgressClient(EgressConfig(scope=config.scope, proxy=environment.proxy))
     if name == "live":
         own = LiveReaderConfig(timeout_s=config.timeout_s, max_bytes=config.max_bytes, robots=config.robots)
         return LiveReader(outward, own, parser=parser)
@@ -76,4 +93,4 @@ def _reader(name: ReaderName, parser: PageParser, environment: Environment, conf
     service = ServiceReaderConfig(base_url=config.reader_url, timeout_s=config.timeout_s, max_bytes=config.max_bytes)
     if key := environment.keys.get(_READER_KEY):
         service = service.model_copy(update={"api_key": key})
-    return ServiceReader(outward if config.scope == "offline" else inward(config), service)
+    return ServiceReader(inward(environment, config), service)

@@ -42,7 +42,7 @@ from fathom.recipes.loop_branch import IDENTITY, branch
 from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
-from fathom.recipes.worlds import gated, surrounded
+from fathom.recipes.worlds import surrounded
 from fathom.rollout.group import Group
 from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
@@ -101,7 +101,7 @@ class Loop:
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
-        lived_in = gated(surrounded(world, config.around, config.seed)) if config.around else world
+        lived_in = surrounded(world, config.around, config.seed) if config.around else world
         harder_tasks = self._without(self._harder(base), taught_tasks)
         rl_tasks = self._questions("rl", base, config.asked, config.rl_questions)
         rl_tasks = self._without(rl_tasks, (*taught_tasks, *harder_tasks))
@@ -123,7 +123,7 @@ class Loop:
                 await measure("primer")
             await self._rl(agent, chat, lived_in, rl_tasks)
             await measure("rl")
-            if config.second_turn and (own := await self._own(chat, world, base)):
+            if config.second_turn and (own := await self._own(chat, lived_in, base)):
                 agent.restart(self.folder / "sft" / CHECKPOINT)
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
                 self._train("sft2", agent, self._replayed(rows, reading), config.sft)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from fathom.core.config import Config
 from fathom.llm.local.lm import LMConfig
 from fathom.llm.local.sampler import SamplerConfig
+from fathom.recipes.worlds import check_around
 from fathom.rollout.pool import PoolConfig
 from fathom.rollout.scheduler import RolloutConfig
 from fathom.synth.questions import QuestionConfig
@@ -107,6 +108,7 @@ class LoopConfig(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        check_around(self.around)
         if any((self.cpt.seed, self.sft.seed, self.primer.training.seed)) or self.rollout.end_id is not None:
             raise ValueError("seeds of stages and rollout.end_id follow from seed and tokenizer: leave them out")
         if self.tokenizer.vocab_size > self.model.vocab_size:

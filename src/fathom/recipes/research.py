@@ -57,7 +57,7 @@ class ResearchConfig(Config):
 
     agent: AgentName = "guided"
     model: str = Field(default="embedded", description="embedded, a .gguf path, or MODEL@URL")
-    world: str = Field(default="vital", description="a corpus name, live:ENGINE,..., or recorded:FILE")
+    world: str = Field(default="vital", description="a spec, see `recipes/worlds`: a corpus, live:ENGINE,...")
     web: WebConfig = WebConfig()
     tools: ToolsConfig = ToolsConfig()
     reader: str = Field(default="", description="model that reads pages for visit, as `model`; empty: by relevance")
@@ -132,14 +132,11 @@ class Ports:
     pages: dict[str, Page] = field(default_factory=dict)
 
     async def close(self) -> None:
-        """Close what is open."""
-        await self.model.close()
-        await self.world.close()
-        if self.reader is not None:
-            await self.reader.close()
-        if self.files is not None:
-            await self.files.close()
-        await self.tools.close()
+        """Close what is open, each of them whatever becomes of the others."""
+        async with AsyncExitStack() as closing:
+            for port in (self.tools, self.files, self.reader, self.world, self.model):
+                if port is not None:
+                    closing.push_async_callback(port.close)
 
 
 async def attempt(
@@ -200,7 +197,9 @@ async def _more_tools(
     if opened.sandbox is not None:
         sandbox = JournaledSandbox(opened.sandbox, journal, meter) if journal else opened.sandbox
         session = f"{resolved.task.id} {resolved.seed}"
-        python = PythonInterpreter(sandbox, PythonConfig(stateful=config.python_sessions), session)
+        python = PythonInterpreter(
+            sandbox, PythonConfig(stateful=config.python_sessions, public=config.code_public), session
+        )
         stack.push_async_callback(python.close)
         tools.append(python)
     if opened.servers:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fathom.core.config import Config
 from fathom.sandbox.code.config import CodeSandboxConfig
@@ -23,9 +23,19 @@ class ToolsConfig(Config):
     sandbox: CodeSandboxConfig = CodeSandboxConfig()
     code_url: str = Field(
         default="",
-        description="SandboxFusion server that runs code where this machine cannot; key in FATHOM_CODE_KEY",
+        description="SandboxFusion server that runs code where this machine's sandbox cannot; key in FATHOM_CODE_KEY",
+    )
+    code_public: bool = Field(
+        default=False, description="that server is not one's own: a run that holds private text gives it no code"
     )
     mcp: tuple[McpServerConfig, ...] = Field(default=(), description="MCP servers whose tools the agent has")
+
+    @field_validator("mcp")
+    @classmethod
+    def _named_apart(cls, servers: tuple[McpServerConfig, ...]) -> tuple[McpServerConfig, ...]:
+        if len({server.name for server in servers}) < len(servers):
+            raise ValueError("two MCP servers share a name")
+        return servers
 
     @property
     def any(self) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from fathom.core.config import Config
 from fathom.sandbox.egress.protocol import Scope
@@ -11,7 +11,8 @@ ReaderName = Literal["live", "browser", "service"]
 
 
 class WebConfig(Config):
-    """Where requests may go, and what pages are read by. Search servers named by the user may be private ones."""
+    """Where requests may go, and what pages are read by. Search servers named by the user may be private ones. The
+    proxy, where there is one, is `Environment.proxy`."""
 
     scope: Scope = Field(default="public", description="addresses that may be opened: public, private, or none")
     readers: tuple[ReaderName, ...] = Field(
@@ -28,4 +29,3 @@ class WebConfig(Config):
     max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one page, after decompression")
     attempts: int = Field(default=3, ge=1, description="attempts at each engine and reader")
     keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
-    proxy: SecretStr = Field(default=SecretStr(""), description="HTTP proxy, http://user:password@host:port")

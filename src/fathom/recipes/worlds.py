@@ -1,8 +1,8 @@
 """Worlds by their specs: a corpus by name, the web as `live:ENGINE,...`, a recording as `recorded:FILE`; and what may
 stand around any of them: `faulty:RATE:WORLD`, `conditions:FILE:WORLD`, `recording:FILE:WORLD`.
 
-Every world is asked through a gateway. What stands around a world stands inside of that, so its faults are got over as
-those of real services are.
+Worlds of runs are asked through a gateway. Faults and recordings stand inside of it, so that faults are got over as
+those of real services are; learnt conditions stand outside, since a call log tells what its callers met.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,18 +11,26 @@ from pathlib import Path
 from fathom.core.assets import Progress, quiet
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError
+from fathom.core.model import content_hash
 from fathom.recipes.corpora import PACKAGED, ensure_corpus
 from fathom.recipes.web_config import WebConfig
 from fathom.sandbox.gateway.calls import read_calls
 from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import ServiceConfig
 from fathom.world.conditions import ConditionedWorld, learn_conditions
 from fathom.world.faults import FaultyWorld
-from fathom.world.gated import GatedWorld, world_sources
+from fathom.world.gated import GatedConfig, GatedWorld, world_sources
 from fathom.world.protocol import World
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 from fathom.world.simulated import SimulatedWorld
 
 LIVE, RECORDED = "live:", "recorded:"
+_KINDS = (
+    "a world is the name of a corpus, live:http://localhost:8080, live:serper,brave, recorded:FILE, or "
+    "faulty:0.3:WORLD, conditions:CALLS:WORLD, recording:FILE:WORLD; paths hold no colon"
+)
+# A world on this machine answers at once and need not be cached; what is inside may be a live one, with its own limits.
+_THIN = ServiceConfig(timeout_s=300.0, deadline_s=900.0, keep_s=0.0)
 
 
 def open_world(
@@ -38,16 +46,18 @@ def open_world(
     Raises `ConfigError` where there is none of that name.
     """
     around, inner = split(spec)
+    check_around(around)
     if inner.startswith(LIVE):
         from fathom.recipes.live import live_world
 
         world: World = live_world(inner.removeprefix(LIVE), environment, web)
-        return gated(surrounded(world, around, seed)) if around else world
-    if inner.startswith(RECORDED):
-        world = RecordedWorld(Path(inner.removeprefix(RECORDED)).expanduser())
+    elif inner.startswith(RECORDED):
+        world = RecordedWorld(_file(inner.removeprefix(RECORDED), inner))
+    elif ":" in inner or inner in ("live", "recorded", *_AROUND):
+        raise ConfigError(f"{inner!r} names no world", hint=_KINDS)
     else:
         world = SimulatedWorld(ensure_corpus(inner, environment.home, progress))
-    return gated(surrounded(world, around, seed))
+    return surrounded(world, around, seed)
 
 
 def is_live(spec: str) -> bool:
@@ -61,51 +71,89 @@ def is_private(spec: str) -> bool:
     return not inner.startswith(LIVE) and inner not in PACKAGED
 
 
+def absolute(spec: str) -> str:
+    """The spec with the paths in it made absolute, so that it means the same in another folder."""
+    around, inner = split(spec)
+    parts = []
+    for part in around:
+        kind, _, argument = part.partition(":")
+        parts.append(part if kind == "faulty" else f"{kind}:{_path(argument)}")
+    if inner.startswith(RECORDED):
+        inner = f"{RECORDED}{_path(inner.removeprefix(RECORDED))}"
+    elif inner.startswith(LIVE):
+        engines = inner.removeprefix(LIVE).split(",")
+        named = [f"local:{_path(each.strip()[6:])}" if each.strip().startswith("local:") else each for each in engines]
+        inner = LIVE + ",".join(named)
+    return ":".join((*parts, inner))
+
+
 def split(spec: str) -> tuple[tuple[str, ...], str]:
     """What stands around a world, outermost first, and the world itself."""
     around: list[str] = []
-    while (kind := spec.partition(":")[0]) in _AROUND:
+    while (kind := spec.partition(":")[0]) in _AROUND and ":" in spec:
         _, first, rest = spec.split(":", 2) if spec.count(":") >= 2 else ("", "", "")
         if not rest:
-            raise ConfigError(f"{spec!r} names no world that it stands around", hint=f"as in {kind}:...:vital")
+            raise ConfigError(f"{spec!r} names no world that it stands around", hint=f"as in {spec}:vital")
         around.append(f"{kind}:{first}")
         spec = rest
     return tuple(around), spec
 
 
-def surrounded(world: World, around: Sequence[str], seed: int = 0) -> World:
-    """`world` with the things around it, outermost first: `faulty:0.3`, `conditions:calls.jsonl`. Raises `ConfigError`
-    for what is none of them, and `InputError` for a file that does not fit."""
-    for spec in reversed(around):
+def check_around(around: Sequence[str]) -> None:
+    """Raises `ConfigError` for what cannot stand around a world."""
+    for spec in around:
         kind, _, argument = spec.partition(":")
         if kind not in _AROUND or not argument:
-            raise ConfigError(f"{spec!r} cannot stand around a world", hint=f"there are {', '.join(_AROUND)}")
-        world = _AROUND[kind](world, argument, seed)
+            hint = "as in faulty:0.3, conditions:calls.jsonl, recording:said.jsonl"
+            raise ConfigError(f"{spec!r} cannot stand around a world", hint=hint)
+        if kind == "faulty":
+            _rate(argument)
+        if kind == "conditions":
+            _file(argument, spec)
+
+
+def surrounded(world: World, around: Sequence[str], seed: int = 0) -> World:
+    """`world` behind a gateway, with the things around it, outermost first. Closed with the result. Raises
+    `ConfigError` for what cannot stand around a world, and `InputError` for a log that tells too little."""
+    check_around(around)
+    inside = [spec for spec in around if not spec.startswith("conditions:")]
+    outside = [spec for spec in around if spec.startswith("conditions:")]
+    for spec in reversed(inside):
+        world = _made(world, spec, seed)
+    if inside or not isinstance(world, GatedWorld):
+        gateway = Gateway()
+        config = GatedConfig(search=_THIN, read=_THIN)
+        world = GatedWorld(world.name, gateway, world_sources(world), config, owned=(gateway, world))
+    for spec in reversed(outside):
+        world = _made(world, spec, seed)
     return world
 
 
-def gated(world: World) -> World:
-    """Any world behind a gateway of its own, closed with it."""
-    gateway = Gateway()
-    return GatedWorld(world.name, gateway, world_sources(world), owned=(gateway, world))
+def around_identity(around: Sequence[str]) -> tuple[str, ...]:
+    """What stands around a world by what it is: a call log by its content, since it grows."""
+    return tuple(
+        f"conditions:{content_hash(_file(spec.partition(':')[2], spec).read_bytes())}"
+        if spec.startswith("conditions:")
+        else spec
+        for spec in around
+    )
+
+
+def _made(world: World, spec: str, seed: int) -> World:
+    kind, _, argument = spec.partition(":")
+    return _AROUND[kind](world, argument, seed)
 
 
 def _faulty(world: World, rate: str, seed: int) -> World:
-    try:
-        share = float(rate)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < 1:
-        raise ConfigError(f"faulty:{rate}: a share from 0 to below 1 is needed")
-    return FaultyWorld(world, rate=share, seed=seed)
+    return FaultyWorld(world, rate=_rate(rate), seed=seed)
 
 
 def _conditioned(world: World, path: str, seed: int) -> World:
-    return ConditionedWorld(world, learn_conditions(read_calls(Path(path).expanduser())), seed)
+    return ConditionedWorld(world, learn_conditions(read_calls(_path(path))), seed)
 
 
 def _recording(world: World, path: str, seed: int) -> World:
-    return RecordingWorld(world, Path(path).expanduser())
+    return RecordingWorld(world, _path(path))
 
 
 _AROUND: Mapping[str, Callable[[World, str, int], World]] = {
@@ -113,3 +161,24 @@ _AROUND: Mapping[str, Callable[[World, str, int], World]] = {
     "conditions": _conditioned,
     "recording": _recording,
 }
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate < 1:
+        raise ConfigError(f"faulty:{text}: a share from 0 to below 1 is needed", hint="as in faulty:0.3")
+    return rate
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _file(text: str, spec: str) -> Path:
+    path = _path(text)
+    if not path.is_file():
+        raise ConfigError(f"{spec!r}: there is no file {text or 'named'!s}", hint=_KINDS)
+    return path

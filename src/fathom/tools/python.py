@@ -42,6 +42,7 @@ class PythonConfig(Config):
     stateful: bool = Field(
         default=False, description="whether runs of one attempt see each other's variables and files"
     )
+    public: bool = Field(default=False, description="whether code may get to a server that is not the user's own")
 
 
 class PythonInterpreter:
@@ -54,7 +55,7 @@ class PythonInterpreter:
     def __init__(self, sandbox: CodeSandbox, config: PythonConfig = PythonConfig(), session: str = "") -> None:
         if config.stateful and not session:
             raise ValueError("a stateful interpreter needs the name of a session")
-        self._sandbox = sandbox
+        self._sandbox, self._config = sandbox, config
         self._session = session if config.stateful else ""
         self._used = False
 
@@ -62,6 +63,8 @@ class PythonInterpreter:
         code = arguments["code"]
         if not code.strip():
             raise ToolError("arguments", f"{CODE_TOOL}: there is no code.")
+        if self._config.public and context.boundary.private:
+            raise ToolError("denied", "Not run: this run holds private text, and code is run by a server elsewhere.")
         try:
             result = await self._sandbox.run(code, self._session)
         except ProviderFault:

@@ -77,7 +77,7 @@ class Scholar:
             parts.append(self._listing(query, hits, silent=len(self._engines) - len(answers)))
             works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
             for hit in hits:
-                context.boundary.show(self._entry(hit), (hit.url,))
+                context.boundary.show(self._entry(hit), (hit.url,), private=hit.private)
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
         return ToolResult(text="\n=======\n".join(parts), urls=tuple(works), titles=tuple(works.values()))

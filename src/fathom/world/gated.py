@@ -21,7 +21,6 @@ from fathom.world.protocol import RAISED, Hit, World, WorldLink
 from fathom.world.reader.protocol import PageReader, ReadPage
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import tidy
-from fathom.world.search.local import LocalEngine
 from fathom.world.search.protocol import SearchEngine, SearchQuery
 from fathom.world.search.query import parse_query
 
@@ -47,26 +46,33 @@ class GatedConfig(Config):
 
 @dataclass(frozen=True)
 class Sources:
-    """What a world is asked of. `version` changes where the same may be answered otherwise: the hash of a corpus.
-    `tidy` says that what is found has near duplicates, and too much of one site."""
+    """What a world is asked of. The versions change where the same may be answered otherwise: the hash of a corpus.
+    `web` says that queries may have operators, and that what is found has near duplicates and too much of one site."""
 
     search: tuple[Provider[SearchQuery, tuple[Hit, ...]], ...]
     read: tuple[Provider[str, ReadPage], ...]
     links: tuple[Provider[str, tuple[WorldLink, ...]], ...] = ()
     version: str = ""
-    tidy: bool = False
+    read_version: str = ""
+    web: bool = False
 
 
 def web_sources(
-    engines: Sequence[SearchEngine], readers: Sequence[PageReader], config: GatedConfig, *, version: str = ""
+    engines: Sequence[SearchEngine],
+    readers: Sequence[PageReader],
+    config: GatedConfig,
+    *,
+    version: str = "",
+    read_version: str = "",
 ) -> Sources:
-    """The live web: engines and readers, the preferred ones first. `version` names what may be opened, so that caches
-    of runs with other rules stay apart."""
+    """The live web: engines and readers, the preferred ones first. The versions name who is asked and what may be
+    opened, so that answers to runs with other rules stay apart."""
     return Sources(
         search=tuple(Provider(engine.name, engine.search, config.engine) for engine in engines),
         read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
         version=version,
-        tidy=True,
+        read_version=read_version,
+        web=True,
     )
 
 
@@ -80,11 +86,18 @@ def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256)) -> S
     async def read(url: str) -> ReadPage:
         return ReadPage(page=await world.open(url))
 
+    def lane(url: str) -> str:
+        return f"{world.name} {host_of(url)}"
+
+    async def search(query: SearchQuery) -> tuple[Hit, ...]:
+        return await world.search(query.text, query.k)
+
     return Sources(
-        search=(Provider(world.name, LocalEngine(world).search, limits),),
-        read=(Provider(world.name, read, limits),),
-        links=(Provider(world.name, world.links, limits),),
+        search=(Provider(world.name, search, limits),),
+        read=(Provider(world.name, read, limits, lane=lane),),
+        links=(Provider(world.name, world.links, limits, lane=lane),),
         version=world.name,
+        read_version=world.name,
     )
 
 
@@ -107,7 +120,7 @@ class GatedWorld:
         *,
         owned: Sequence[Closing] = (),
     ) -> None:
-        self.name, self._gateway, self._tidy, self._owned = name, gateway, sources.tidy, owned
+        self.name, self._gateway, self._web, self._owned = name, gateway, sources.web, owned
         self._search = Service(
             name="search",
             providers=sources.search,
@@ -116,16 +129,19 @@ class GatedWorld:
             version=sources.version,
             config=config.search,
             empty=lambda hits: not hits,
+            keeps=lambda hits: not any(hit.private for hit in hits),
         )
-        self._read = Service("read", sources.read, _READ, _itself, sources.version, config.read, facts=_FACTS)
-        self._links = Service("links", sources.links, _LINKS, _itself, sources.version, config.read, facts=_FACTS)
+        version = sources.read_version
+        self._read = Service("read", sources.read, _READ, _itself, version, config.read, facts=_FACTS)
+        self._links = Service("links", sources.links, _LINKS, _itself, version, config.read, facts=_FACTS)
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         if not query.strip():
             return ()
-        answer = await self._gateway.ask(self._search, parse_query(query, k=k + _SPARE if self._tidy else k))
+        asked = parse_query(query, k=k + _SPARE) if self._web else SearchQuery(text=query, k=max(1, k))
+        answer = await self._gateway.ask(self._search, asked)
         hits = _got(answer)
-        if self._tidy:
+        if self._web:
             hits = tidy(hits, k)
         if answer.degraded == "unconfirmed":
             raise WorldUnavailableFault("search: nothing found, and no second engine to confirm it", kind="saturated")

@@ -85,7 +85,6 @@ async def test_the_spec_of_a_live_world_opens_one(environment: Environment) -> N
 def test_settings_are_laid_over_the_recipe() -> None:
     config = resolve(
         research_config("react"),
-        overrides=["web.scope=private", "web.timeout_s=5", "web.readers=['live', 'browser']", "web.proxy=http://p:1"],
+        overrides=["web.scope=private", "web.timeout_s=5", "web.readers=['live', 'browser']"],
     )
     assert (config.web.scope, config.web.timeout_s, config.web.readers) == ("private", 5.0, ("live", "browser"))
-    assert config.web.proxy.get_secret_value() == "http://p:1" and "http://p:1" not in config.model_dump_json()

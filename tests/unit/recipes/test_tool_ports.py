@@ -1,28 +1,29 @@
-"""Tools' ports: opened once, and closed whatever becomes of one of them."""
+"""Tools' ports: opened once, asked within their limits, and closed whatever becomes of one of them."""
 
 import asyncio
+import sys
+from pathlib import Path
 
 import pytest
-from tests.code_sandboxes import ScriptedCodeSandbox
+from tests import mcp_program
+from tests.code_sandboxes import CodeServer, PlainProcess, ScriptedCodeSandbox
 
 from fathom.core.config import Environment
+from fathom.core.errors import ConfigError, ProviderFault, ToolError
+from fathom.core.task import Task
 from fathom.recipes.tool_config import ToolsConfig
-from fathom.recipes.tool_ports import LazySandbox, ToolPorts
-from fathom.sandbox.code.protocol import CodeResult, CodeSandbox
+from fathom.recipes.tool_ports import LazyEngine, LazySandbox, ToolPorts, tool_ports
+from fathom.recipes.web_config import WebConfig
+from fathom.sandbox.code.gated import GatedSandbox, code_service
+from fathom.sandbox.code.protocol import CodeResult
 from fathom.sandbox.gateway.gateway import Gateway
+from fathom.tools.mcp.config import McpServerConfig
+from fathom.tools.protocol import ToolContext
+from fathom.tools.python import PythonConfig, PythonInterpreter
+from fathom.world.recorded import RecordedWorld
 
-
-class Slow(LazySandbox):
-    """Takes its time to find a sandbox."""
-
-    def __init__(self) -> None:
-        super().__init__(Gateway(), ToolsConfig(), Environment.read({}))
-        self.found: list[CodeSandbox] = []
-
-    async def _sandboxes(self) -> list[CodeSandbox]:
-        await asyncio.sleep(0.01)
-        self.found.append(ScriptedCodeSandbox(*[CodeResult(end="ok")] * 3))
-        return self.found[-1:]
+OK = CodeResult(end="ok")
+NOWHERE = {"backends": ("wasm",), "start_s": 0.001}
 
 
 class Part:
@@ -38,16 +39,96 @@ class Part:
 
 
 async def test_two_runs_that_come_at_once_open_one_sandbox() -> None:
-    sandbox = Slow()
+    found: list[GatedSandbox] = []
+
+    async def opener() -> GatedSandbox:
+        await asyncio.sleep(0.01)
+        found.append(GatedSandbox(Gateway(), [ScriptedCodeSandbox(OK, OK, OK)], code_service(5.0)))
+        return found[-1]
+
+    sandbox = LazySandbox(opener)
     await asyncio.gather(sandbox.run("1"), sandbox.run("2"), sandbox.run("3"))
-    assert len(sandbox.found) == 1
+    assert len(found) == 1
     await sandbox.close()
 
 
 @pytest.mark.parametrize("error", [OSError("no"), asyncio.CancelledError()])
-async def test_all_is_closed_in_its_order_whatever_becomes_of_one(error: BaseException) -> None:
+async def test_all_is_closed_the_gateway_first_whatever_becomes_of_one(error: BaseException) -> None:
     closed: list[str] = []
-    ports = ToolPorts(owned=(Part(closed, "gateway", error), Part(closed, "way out")))
+    engine = LazyEngine("x", lambda: Part(closed, "engine"))  # type: ignore[arg-type, return-value]
+    engine.open()
+    ports = ToolPorts(
+        catalogues=(engine,), gateway=Part(closed, "gateway", error), way_out=Part(closed, "way out")
+    )  # fmt: skip
     with pytest.raises(type(error)):
         await ports.close()
-    assert closed == ["gateway", "way out"]
+    assert closed == ["gateway", "engine", "way out"]
+
+
+async def test_a_session_that_moved_is_forgotten_where_it_was() -> None:
+    first = ScriptedCodeSandbox(OK, ProviderFault("full", kind="saturated"), OK)
+    second = ScriptedCodeSandbox(OK)
+    sandbox = GatedSandbox(Gateway(), [first, second], code_service(1.0))
+    for code in ("x = 1", "x = 2", "print(x)"):
+        await sandbox.run(code, "s")
+    assert first.ended == ["s"] and second.ended == ["s"]
+    assert [code for code, _ in second.asked] == ["x = 2"]
+    await sandbox.close()
+
+
+async def test_offline_no_code_leaves_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    async with CodeServer(PlainProcess(tmp_path / "code")) as server:
+        config = ToolsConfig.model_validate({"use": ["python"], "sandbox": NOWHERE, "code_url": server.url})
+        here = tool_ports(config, WebConfig(), Environment(home=tmp_path))
+        assert here.sandbox is not None and (await here.sandbox.run("print(1)")).stdout == "1\n"
+        await here.close()
+        server.headers.clear()
+        offline = tool_ports(config, WebConfig(scope="offline"), Environment(home=tmp_path))
+        assert offline.sandbox is not None
+        with pytest.raises((ProviderFault, ConfigError)):
+            await asyncio.wait_for(offline.sandbox.run("print(1)"), 60)
+        assert server.headers == {}
+        await offline.close()
+
+
+async def test_a_server_of_others_gets_no_code_of_a_run_with_private_text(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text("")
+    context = ToolContext(task=Task(id="1", question="x"), world=RecordedWorld(tmp_path / "none.jsonl"))
+    sandbox = ScriptedCodeSandbox(OK)
+    python = PythonInterpreter(sandbox, PythonConfig(public=True))
+    await python.run({"code": "print(1)"}, context)
+    context.boundary.show("the salary is 4711", private=True)
+    with pytest.raises(ToolError) as refused:
+        await python.run({"code": "print(4711)"}, context)
+    assert refused.value.kind == "denied" and len(sandbox.asked) == 1
+
+
+async def test_servers_are_looked_at_before_a_run_begins(tmp_path: Path) -> None:
+    config = ToolsConfig(mcp=(McpServerConfig(name="gone", command=("/no/such/program",), allow=("*",)),))
+    ports = tool_ports(config, WebConfig(), Environment(home=tmp_path))
+    with pytest.raises(ConfigError, match="the MCP server 'gone' cannot be used"):
+        await ports.ready()
+    await ports.close()
+    real = McpServerConfig(name="real", command=(sys.executable, mcp_program.__file__, "sdk"), allow=("echo",))
+    ports = tool_ports(ToolsConfig(mcp=(real,)), WebConfig(), Environment(home=tmp_path))
+    await ports.ready()
+    assert [offer.name for offer in await ports.servers[0].offers()] == ["echo"]
+    assert (await ports.servers[0].call("echo", {"text": "a"})).text == "a"
+    await ports.close()
+
+
+async def test_a_server_at_an_address_is_reached_through_the_guard(tmp_path: Path) -> None:
+    at = McpServerConfig(name="at", url="http://127.0.0.1:9/mcp", allow=("*",), connect_timeout_s=5, timeout_s=5)
+    for scope, said in (("offline", "may not be opened"), ("private", "ConnectError")):
+        web = WebConfig.model_validate({"scope": scope})
+        ports = tool_ports(ToolsConfig(mcp=(at,)), web, Environment(home=tmp_path))
+        with pytest.raises(ConfigError, match=said):
+            await ports.ready()
+        await ports.close()
+
+
+def test_two_servers_of_one_name_are_refused_at_once() -> None:
+    one = McpServerConfig(name="a", command=("x",), allow=("*",))
+    with pytest.raises(ValueError, match="share a name"):
+        ToolsConfig(mcp=(one, one))

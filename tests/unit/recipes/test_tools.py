@@ -15,11 +15,14 @@ from tests.worlds import small_world
 from fathom.cli.live import LiveView
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError
+from fathom.core.task import Task
 from fathom.recipes.ask import Outcome, ask, configure, repeat
 from fathom.recipes.tool_config import ToolsConfig
-from fathom.recipes.tool_ports import tool_ports
+from fathom.recipes.tool_ports import ToolPorts, tool_ports
 from fathom.recipes.web_config import WebConfig
-from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.cache import ResultCache
+from fathom.tools.protocol import ToolContext
+from fathom.tools.scholar import Scholar
 from fathom.world.search.gated import GatedEngine
 
 
@@ -87,7 +90,7 @@ async def test_servers_out_of_a_file_are_called_and_their_replies_cited(tmp_path
 
 async def test_scholar_asks_its_catalogues_and_private_words_do_not_reach_them(tmp_path: Path) -> None:
     async with small_web() as server:
-        outside = {"name": "google_scholar", "arguments": {"query": ["is it"]}}
+        outside = {"name": "google_scholar", "arguments": {"query": ["lighthouse"]}}
         private = {"name": "google_scholar", "arguments": {"query": ["Rossi"]}}
         visit = {"name": "visit", "arguments": {"url": ["wiki/Carla_Rossi"], "goal": "who"}}
         model = said(tmp_path, outside, visit, private, answer="12")
@@ -97,7 +100,7 @@ async def test_scholar_asks_its_catalogues_and_private_words_do_not_reach_them(t
         trajectory, _ = await repeat(outcome.folder, environment)
         assert server.visited == before
         texts = [m.content for m in trajectory.segments[0].messages if "<tool_response>" in m.content]
-        assert "works for" in texts[-3] or "No work" in texts[-3]
+        assert '1 work for "lighthouse' in texts[-3] or 'works for "lighthouse' in texts[-3]
         assert 'Not among them: "rossi"' in texts[-1], "what a corpus of the user's own says is private"
         assert not [path for path in server.visited if "Rossi" in path]
 
@@ -112,14 +115,27 @@ def test_tools_go_to_agents_that_have_them(tmp_path: Path) -> None:
     assert both.tools.use == ("python", "scholar")
 
 
-async def test_nothing_is_opened_for_tools_that_are_not_named(tmp_path: Path) -> None:
+async def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
     environment = Environment(home=tmp_path)
     ports = tool_ports(ToolsConfig(), WebConfig(), environment)
-    assert not ports.catalogues and not ports.servers and ports.sandbox is None and not ports.owned
-    with pytest.raises(ConfigError, match="no search engine"):
-        tool_ports(ToolsConfig(use=("scholar",), catalogues="altavista"), WebConfig(), environment)
-    named = tool_ports(ToolsConfig(use=("scholar",), catalogues="arxiv,crossref"), WebConfig(), environment)
-    assert [engine.name for engine in named.catalogues] == ["arxiv", "crossref"]
-    assert all(isinstance(engine, GatedEngine) for engine in named.catalogues)
-    assert isinstance(named.owned[0], Gateway)
+    assert ports == ToolPorts() and not (tmp_path / "gateway").exists()
+    named = tool_ports(ToolsConfig(use=("scholar",), catalogues="arxiv,serper"), WebConfig(), environment)
+    assert [engine.name for engine in named.catalogues] == ["arxiv", "serper"]
+    assert isinstance(named.catalogues[0].open(), GatedEngine)
+    with pytest.raises(ConfigError, match="serper needs a key"):
+        await named.ready()
     await named.close()
+
+
+async def test_what_own_documents_say_is_private_among_catalogues_too(tmp_path: Path) -> None:
+    await small_world(tmp_path / "notes").close()
+    config = ToolsConfig(use=("scholar",), catalogues=f"local:{tmp_path / 'notes'}")
+    ports = tool_ports(config, WebConfig(), Environment(home=tmp_path))
+    context = ToolContext(task=Task(id="1", question="film"), world=small_world(tmp_path / "world"))
+    result = await Scholar(ports.catalogues).run({"query": ["film director"]}, context)
+    assert "Rossi" in result.text and context.boundary.private
+    cache = ResultCache(tmp_path / "gateway" / "answers.sqlite")
+    assert b"Rossi" not in (tmp_path / "gateway" / "answers.sqlite").read_bytes()
+    assert (tmp_path / "gateway" / "answers.sqlite").stat().st_mode & 0o077 == 0
+    cache.close()
+    await ports.close()

@@ -8,9 +8,13 @@ from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Provider, Service, ServiceConfig
 
-# The sandbox itself ends a run; these are for one that does not answer at all. Nothing of code is cached.
-CODE_SERVICE = ServiceConfig(timeout_s=300.0, deadline_s=600.0, attempts=2, keep_s=0.0)
 _RESULT: JsonCodec[CodeResult] = JsonCodec(CodeResult)
+
+
+def code_service(run_s: float) -> ServiceConfig:
+    """Settings for runs of at most so many seconds, waits for a slot and for a worker included. The sandbox ends them
+    itself: the limits are for one that does not answer at all. Nothing of code is cached."""
+    return ServiceConfig(timeout_s=run_s + 10, deadline_s=2 * (run_s + 10) + 10, attempts=2, keep_s=0.0)
 
 
 class _Run(NamedTuple):
@@ -20,16 +24,15 @@ class _Run(NamedTuple):
 
 class GatedSandbox:
     """Runs code in the first of `sandboxes` that can, and owns them. A session that another one has to take over begins
-    anew there, and its result says so."""
+    anew there, as its result says, and is forgotten where it was."""
 
-    def __init__(
-        self, gateway: Gateway, sandboxes: Sequence[CodeSandbox], config: ServiceConfig = CODE_SERVICE
-    ) -> None:
+    def __init__(self, gateway: Gateway, sandboxes: Sequence[CodeSandbox], config: ServiceConfig) -> None:
         self._gateway, self._sandboxes = gateway, tuple(sandboxes)
         self.name = self._sandboxes[0].name
+        self._homes: dict[str, CodeSandbox] = {}
         self._service = Service(
             name="code",
-            providers=tuple(Provider(sandbox.name, _runner(sandbox)) for sandbox in self._sandboxes),
+            providers=tuple(Provider(sandbox.name, self._runner(sandbox)) for sandbox in self._sandboxes),
             codec=_RESULT,
             key=lambda run: list(run),
             config=config,
@@ -40,6 +43,7 @@ class GatedSandbox:
         return (await self._gateway.ask(self._service, _Run(code, session))).get()
 
     async def end(self, session: str) -> None:
+        self._homes.pop(session, None)
         for sandbox in self._sandboxes:
             await sandbox.end(session)
 
@@ -47,9 +51,14 @@ class GatedSandbox:
         for sandbox in self._sandboxes:
             await sandbox.close()
 
+    def _runner(self, sandbox: CodeSandbox) -> Callable[[_Run], Awaitable[CodeResult]]:
+        async def ask(run: _Run) -> CodeResult:
+            result = await sandbox.run(run.code, run.session)
+            if run.session:
+                left = self._homes.get(run.session, sandbox)
+                self._homes[run.session] = sandbox
+                if left is not sandbox:
+                    await left.end(run.session)
+            return result
 
-def _runner(sandbox: CodeSandbox) -> Callable[[_Run], Awaitable[CodeResult]]:
-    async def ask(run: _Run) -> CodeResult:
-        return await sandbox.run(run.code, run.session)
-
-    return ask
+        return ask

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from fathom.core.config import Config
-from fathom.core.errors import ProviderFault
+from fathom.core.errors import AccessDeniedError, ProviderFault
 from fathom.sandbox.code.config import CodeLimits
 from fathom.sandbox.code.protocol import CodeResult, End
 from fathom.sandbox.code.streams import shortened
@@ -128,16 +128,18 @@ class RemoteSandbox:
 
     async def _post(self, path: str, asked: dict[str, Any], headers: Mapping[str, str]) -> WebReply:
         limits = self._config.limits
-        reply = await self._web.fetch(
-            WebRequest(
-                url=f"{self._config.url.rstrip('/')}/{path}",
-                method="POST",
-                headers={"content-type": "application/json", **headers},
-                body=json.dumps(asked).encode(),
-                max_bytes=limits.flood_bytes,
-                timeout_s=limits.timeout_s + self._config.margin_s,
-            )
+        request = WebRequest(
+            url=f"{self._config.url.rstrip('/')}/{path}",
+            method="POST",
+            headers={"content-type": "application/json", **headers},
+            body=json.dumps(asked).encode(),
+            max_bytes=limits.flood_bytes,
+            timeout_s=limits.timeout_s + self._config.margin_s,
         )
+        try:
+            reply = await self._web.fetch(request)
+        except AccessDeniedError as error:
+            raise ProviderFault(f"the sandbox service: {error}", kind="refused") from None
         if reply.status not in (200, _SWE_REX_ERROR):
             kind = _KINDS.get(reply.status, "server" if reply.status >= 500 else "garbage")
             wait = reply.headers.get("retry-after", "")

@@ -112,7 +112,7 @@ class EgressClient:
     def _open_pool(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:
             self._pool = httpcore2.AsyncConnectionPool(
-                ssl_context=_trust(),
+                ssl_context=trust(),
                 max_connections=self._config.connections,
                 keepalive_expiry=self._config.keep_s,
                 network_backend=self.network,
@@ -121,7 +121,7 @@ class EgressClient:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The system's certificates, whose loading takes a tenth of a second."""
     return httpcore2.default_ssl_context()
 

@@ -8,6 +8,7 @@ import httpcore2
 import httpx2
 
 from fathom.core.errors import AccessDeniedError
+from fathom.sandbox.egress.client import trust
 from fathom.sandbox.egress.network import GuardedNetwork
 
 
@@ -17,7 +18,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, network: GuardedNetwork, *, connections: int = 16) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpcore2.default_ssl_context(), max_connections=connections, network_backend=network
+            ssl_context=trust(), max_connections=connections, network_backend=network
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -6,6 +6,7 @@ costs time and never a call: failures are counted, and a damaged file is put asi
 """
 
 import contextlib
+import os
 import sqlite3
 import time
 import zlib
@@ -110,7 +111,9 @@ class ResultCache:
         """The database; one that is damaged or of another version is put aside. Raises `StoreFault` where the disk has
         no room for it, it may not be written, or it is another program's."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # What was read may be nobody else's business; SQLite gives its other files the same rights.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             return _connect(path)
         except sqlite3.OperationalError as error:
             raise StoreFault(f"{path}: {error}", hint="another folder for the cache, or none") from error

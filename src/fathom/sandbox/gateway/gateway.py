@@ -152,6 +152,8 @@ class Gateway:
         config = service.config
         if not config.keep_s or answer.degraded == "unconfirmed":
             return
+        if answer.fact is None and not service.keeps(cast(A, answer.value)):
+            return
         now = self._wall()
         if answer.fact is not None:
             name = next(name for name, kind in service.facts.items() if isinstance(answer.fact, kind))

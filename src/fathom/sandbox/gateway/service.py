@@ -79,11 +79,16 @@ def _never(answer: Any) -> bool:
     return False
 
 
+def _always(answer: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Service(Generic[Q, A]):
     """`key` gives what makes two requests equal, as plain JSON; `version` changes where equal requests may get other
     answers (the hash of a corpus). `check` raises `ProviderFault` for an answer that is none, before it is cached.
     Where calls have effects of their own `shared` is False, so that equal ones at one time stay several.
+    `keeps` tells answers that may go into the cache, which others share.
     `empty` tells answers that say nothing is there: these need a second provider's word where there is one.
     `facts` are the errors that are answers, by their names in the cache."""
 
@@ -95,6 +100,7 @@ class Service(Generic[Q, A]):
     config: ServiceConfig = field(default_factory=ServiceConfig)
     check: Callable[[Q, A], None] = _anything
     empty: Callable[[A], bool] = _never
+    keeps: Callable[[A], bool] = _always
     shared: bool = True
     facts: Mapping[str, type[FathomError]] = field(default_factory=dict)
 

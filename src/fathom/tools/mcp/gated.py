@@ -8,9 +8,13 @@ from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
 from fathom.tools.mcp.protocol import McpOffer, McpPort, McpReply
 
-# A tool may do something: its calls are made once, never joined with equal ones, and never answered from a cache.
-MCP_SERVICE = ServiceConfig(timeout_s=120.0, deadline_s=180.0, attempts=1, keep_s=0.0)
 _REPLY: JsonCodec[McpReply] = JsonCodec(McpReply)
+
+
+def mcp_service(call_s: float) -> ServiceConfig:
+    """Settings for calls of at most so many seconds, connecting included, which the server's own limits end. A tool may
+    do something: its calls are made once, never joined with equal ones, and never answered from a cache."""
+    return ServiceConfig(timeout_s=call_s + 10, deadline_s=call_s + 60, attempts=1, keep_s=0.0)
 
 
 class _Call(NamedTuple):
@@ -25,7 +29,7 @@ class GatedMcp:
         self,
         gateway: Gateway,
         port: McpPort,
-        config: ServiceConfig = MCP_SERVICE,
+        config: ServiceConfig = mcp_service(90.0),
         limits: LaneConfig = LaneConfig(slots=16),
     ) -> None:
         self.name, self.public, self._gateway, self._port = port.name, port.public, gateway, port

@@ -49,7 +49,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         try:
             reply = await self._inner.handle_async_request(request)
         except httpx2.TransportError as error:
-            watch.fault = _fault(self._config, _kind(error), type(error).__name__)
+            watch.fault = _fault(self._config, _kind(error), f"{type(error).__name__}: {error}".removesuffix(": "))
             return httpx2.Response(502, request=request)
         if reply.status_code in _KINDS or reply.status_code >= 500:
             wait = reply.headers.get("retry-after", "")

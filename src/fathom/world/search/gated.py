@@ -11,7 +11,7 @@ _HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
 
 
 class GatedEngine:
-    """Wraps any engine, which it owns."""
+    """Wraps any engine, which it owns. `version` tells engines of one name apart, as servers at two addresses."""
 
     def __init__(
         self,
@@ -19,6 +19,8 @@ class GatedEngine:
         engine: SearchEngine,
         config: ServiceConfig = ServiceConfig(deadline_s=60.0),
         limits: LaneConfig = LaneConfig(),
+        *,
+        version: str = "",
     ) -> None:
         self.name, self._gateway, self._engine = engine.name, gateway, engine
         self._service = Service(
@@ -26,17 +28,17 @@ class GatedEngine:
             providers=(Provider(engine.name, engine.search, limits),),
             codec=_HITS,
             key=lambda query: query.model_dump(),
+            version=version,
             config=config,
             empty=lambda hits: not hits,
+            keeps=lambda hits: not any(hit.private for hit in hits),
         )
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         try:
             return (await self._gateway.ask(self._service, query)).get()
-        except WorldUnavailableFault:
-            raise
         except ProviderFault as fault:
-            raise WorldUnavailableFault(str(fault), kind=fault.kind) from None
+            raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=fault.retry_after_s) from None
 
     async def close(self) -> None:
         await self._engine.close()

@@ -57,7 +57,9 @@ def engine(
         return _local(argument)
     service = SERVICES.get(name)
     if service is None:
-        raise ConfigError(f"there is no search engine {name!r}; there are {', '.join([*SERVICES, LOCAL])}")
+        known = ", ".join([*SERVICES, LOCAL])
+        hint = "an address begins with http://, as in http://localhost:8080"
+        raise ConfigError(f"there is no search engine {name!r}; there are {known}", hint=hint)
     key = (keys or {}).get(name, SecretStr(""))
     if service.key == "required" and not key.get_secret_value():
         raise ConfigError(f"{name} needs a key", hint=f"set {service.key_variable}")

@@ -90,6 +90,7 @@ def _joined(hits: Sequence[Hit], score: float) -> Hit:
             "snippet": snippet,
             "date": date,
             "score": score,
+            "private": any(hit.private for hit in hits),
             "source": "+".join(dict.fromkeys(hit.source for hit in hits if hit.source)),
             # The snippet may be another hit's, so it is no span of a page any more.
             "start": -1,
