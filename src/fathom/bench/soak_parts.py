@@ -112,7 +112,7 @@ def pages(site: dict[str, Any], ordinary: int) -> Load:
     """The live reader over the server of bodies: ordinary pages, hostile ones, and parsers that are killed."""
     first, *others = (f"http://127.0.0.1:{port}" for port in site["ports"])
     hostile = [f"{first}/hostile/{quote(name, safe='')}" for name in site["bodies"]] + [f"{base}/" for base in others]
-    config = LiveReaderConfig(timeout_s=1.5, parser=ParserConfig(cpu_s=1, wall_s=3.0))
+    config = LiveReaderConfig(timeout_s=2.0, parser=ParserConfig(cpu_s=1, wall_s=8.0))
 
     @asynccontextmanager
     async def opened(number: int) -> AsyncIterator[Job]:
