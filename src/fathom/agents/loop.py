@@ -5,6 +5,7 @@ for the final answer by appending. Model and world come in wrapped so that what 
 is a deterministic program over them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fathom.agents.protocol import (
@@ -29,6 +30,7 @@ from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
 from fathom.core.trajectory import Failure, StopReason, Trajectory, Turn
 from fathom.llm.protocol import ChatModel, Completion, Sampling
+from fathom.tools.boundary import Boundary
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.toolset import Toolset
 from fathom.world.protocol import World
@@ -39,7 +41,8 @@ CHARS_PER_TOKEN = 3.0  # a low guess, so that the size of text not yet measured 
 @dataclass
 class Attempt:
     """Everything one attempt needs. `model`, `reader` and `world` share `meter`; `outgoing` says that what
-    the world is asked leaves this machine, `private` that what it says is the user's own."""
+    the world is asked leaves this machine, `private` that what it says is the user's own; `bounded_by` makes what
+    decides about what may leave."""
 
     task: Task
     name: str
@@ -56,6 +59,7 @@ class Attempt:
     config_hash: str = ""
     outgoing: bool = False
     private: bool = False
+    bounded_by: Callable[[Task], Boundary] = Boundary.of
 
 
 async def run_agent(attempt: Attempt) -> Trajectory:
@@ -83,6 +87,7 @@ class _Runner:
             evidence=self.state.evidence,
             outgoing=attempt.outgoing,
             private=attempt.private,
+            bounded_by=attempt.bounded_by,
         )
 
     async def run(self) -> tuple[StopReason, str | None]:

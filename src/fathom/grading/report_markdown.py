@@ -1,4 +1,5 @@
-"""A report as Markdown. What the model or a page wrote can form no HTML, no image and no link: those are escaped."""
+"""A report as Markdown. What the model or a page wrote can form no HTML, no image and no link: those are escaped, and
+so are bare addresses, of which some viewers make links."""
 
 import re
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ from fathom.grading.sentences import MARKER
 from fathom.grading.text import without_emphasis
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+|!~])")
+_BARE = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
+# With the backslashes before it: an odd number of them escapes it already, and one more would undo that.
+_ACTIVE = re.compile(r"(?<!\\)(\\*)(<(?=[A-Za-z/!?])|\](?=[(:\[])|(?<=!)\[|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 _WEB = re.compile(r"https?://[^\s<>\"'`]{1,2000}\Z", re.IGNORECASE)
 
 
@@ -129,8 +133,7 @@ def _answer(report: Report) -> str:
         return "".join(f"\ue000{number}\ue001" for number in dict.fromkeys(numbers[i] for i in ids if i in numbers))
 
     text = without_reserved(report, "\ue000\ue001", cite, lambda index: _mark(checked, index))
-    text = re.sub(r"<(?=[A-Za-z/!?])", r"\\<", text)
-    text = re.sub(r"!\[", r"!\\[", re.sub(r"\](?=[(:\[])", r"\\]", text))
+    text = _ACTIVE.sub(lambda match: match[1] + "\\" * (len(match[1]) % 2 == 0) + match[2], text)
     return re.sub("\ue000(\\d+)\ue001", r"[\1]", text).strip("\n")
 
 
@@ -175,4 +178,4 @@ def _run_table(report: Report) -> str:
 
 
 def _escape(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _BARE.sub(r"\\\g<0>", _SPECIAL.sub(r"\\\1", " ".join(text.split())))

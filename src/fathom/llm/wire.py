@@ -26,9 +26,10 @@ MalformedKind = Literal[
 _ESCAPABLE = re.compile(r"<(\\*)(/?(?:think|thinking|tool_call|tool_response|answer|code)>)", re.IGNORECASE)
 # What could end or open a turn, in our tags or in the control tokens of common chat templates.
 _FORGEABLE = re.compile(
-    r"<(?=[\s\\]{0,4}/?\s{0,4}(?:think|thinking|tool_call|tool_response|tools|answer)\b|[|｜]|/?s>|[be]os>"
-    r"|(?:start|end)_of_turn>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK)\])",
+    r"<(?=[\s\\]{0,4}/?\s{0,4}(?:[a-z0-9_-]{1,20}:)?(?:think|thinking|tool_call|tool_response|tools|answer)\b|[|｜]"
+    r"|/?s>|[be]os>|(?:start|end)_of_[a-z]{1,20}>|(?:unk|pad|mask|sop|eop)>|/?arg_(?:key|value)>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK|IMG)\]|e~\[)"
+    r"|\](?=~!?b[\[\]])",
     re.IGNORECASE,
 )
 

@@ -1,6 +1,7 @@
 """What a tool is: a published schema, and a run over arguments that have been checked against it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, field
 from typing import Any, Protocol
 
 from fathom.core.evidence import Evidence, Page
@@ -17,7 +18,7 @@ class ToolContext:
     """What a tool may use. `world` and `reader` (a model that summarises pages, where one is set) are the run's own,
     so whatever is asked of them is on record. `evidence` grows over the run; ids are E1, E2, ... in order of citing.
     `outgoing` says that what the world is asked leaves this machine, `private` that what it says is the user's own;
-    `boundary` is asked before anything goes out."""
+    `boundary`, which `bounded_by` makes of the task, is asked before anything goes out."""
 
     task: Task
     world: World
@@ -25,10 +26,11 @@ class ToolContext:
     evidence: list[Evidence] = field(default_factory=list)
     outgoing: bool = False
     private: bool = False
+    bounded_by: InitVar[Callable[[Task], Boundary]] = Boundary.of
     boundary: Boundary = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.boundary = Boundary(self.task.question)
+    def __post_init__(self, bounded_by: Callable[[Task], Boundary]) -> None:
+        self.boundary = bounded_by(self.task)
 
     def cite(self, page: Page, start: int, end: int) -> Evidence:
         """The evidence for a span of `page`; the same span of the same page keeps its id."""
@@ -61,8 +63,9 @@ class ToolResult(Frozen):
 
 class Tool(Protocol):
     """A tool. `run` raises `ToolError` for what the model should know; anything else ends the trajectory as failed. It
-    asks `context.boundary` before anything goes out, and tells it what came from outside and is shown: never what the
-    model itself wrote, such as a query repeated above its results, since a model could put anything there."""
+    asks `context.boundary` before anything goes out and sends what that gives back, and tells it what came from outside
+    and is shown: never what the model itself wrote, such as a query repeated above its results, since a model could put
+    anything there."""
 
     @property
     def spec(self) -> ToolSpec: ...

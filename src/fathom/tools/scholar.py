@@ -64,9 +64,7 @@ class Scholar:
         asked = list(dict.fromkeys(query.strip() for query in arguments["query"] if query.strip()))
         if not asked:
             raise ToolError("arguments", "google_scholar: every query is blank.")
-        queries = asked[: self._config.max_queries]
-        for query in queries:
-            context.boundary.check_words(query)
+        queries = [context.boundary.check_words(query) for query in asked[: self._config.max_queries]]
         found = await asyncio.gather(*(self._ask(query) for query in queries))
         if not any(answers for answers in found):
             raise ToolError("upstream", "No catalogue could be reached. This is no sign that nothing exists.")

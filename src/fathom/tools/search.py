@@ -62,8 +62,8 @@ class Search:
         if not asked:
             raise ToolError("arguments", "search: every query is blank.")
         queries = asked[: self._config.max_queries]
-        for query in queries if context.outgoing else ():
-            context.boundary.check_words(query)
+        if context.outgoing:
+            queries = [context.boundary.check_words(query) for query in queries]
         found = await asyncio.gather(
             *(context.world.search(query, self._config.k) for query in queries), return_exceptions=True
         )

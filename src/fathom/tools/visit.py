@@ -94,9 +94,9 @@ class Visit:
         goal = arguments["goal"].strip() or context.task.question
         if not asked:
             raise ToolError("arguments", "visit: every url is blank.")
-        urls = asked[: self._config.max_pages]
-        for url in urls:
-            context.boundary.check_address(url, outgoing=context.outgoing)
+        urls = [
+            context.boundary.check_address(url, outgoing=context.outgoing) for url in asked[: self._config.max_pages]
+        ]
         opened = await asyncio.gather(*(context.world.open(url) for url in urls), return_exceptions=True)
         parts: list[str] = []
         shown: list[Evidence] = []
@@ -167,7 +167,7 @@ async def _ask_reader(reader: ChatModel, page: Page, goal: str, cited: list[Evid
     """The spans the reader chose and its summary; all of them and no summary where they are too long for it or its
     reply cannot be read."""
     spans = "\n\n".join(f"[{item.id}] {item.text}" for item in cited)
-    prompt = READER_PROMPT.format(goal=goal, title=neutralise(page.title), spans=neutralise(spans))
+    prompt = READER_PROMPT.format(goal=neutralise(goal), title=neutralise(page.title), spans=neutralise(spans))
     sampling = Sampling(temperature=0, max_tokens=700, json_schema=_READER_SCHEMA)
     try:
         completion = await reader.complete([Message(role="user", content=prompt)], (), sampling)

@@ -1,8 +1,10 @@
 import re
 from html.parser import HTMLParser
 
+import pytest
 from tests.reports import ANSWER, DANUBE, EVIDENCE, HEDWIG, PAGES, cite, page, report
 
+from fathom.bench.injection_decode import active_markdown
 from fathom.core.trajectory import Failure, StopReason
 from fathom.grading.report import Report
 from fathom.grading.report_html import render_html
@@ -111,6 +113,26 @@ def test_hostile_text_stays_text() -> None:
     assert hostile not in render_html(made)
     text = render_markdown(made)
     assert not re.search(r"(?<!\\)<script|(?<!\\)!\[|(?<!\\)\]\((?!<https?:)", text)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "![x](https://evil.example/p)",
+        "[x\\](https://evil.example/p)",
+        '\\<img src="https://evil.example/p">',
+        '\\\\<img src="https://evil.example/p">',
+        "![a][b]\n\n[b]: https://evil.example/p",
+        "![a\\][b]\n\n[b\\]: https://evil.example/p",
+        "<https://evil.example/p>",
+        "https://evil.example/p and www.evil.example/p",
+    ],
+)
+def test_an_answer_leads_nowhere_in_markdown(hidden: str) -> None:
+    source = page("Danube", DANUBE)
+    made = report(f"{DANUBE} [E1]\n\n{hidden}", (cite("E1", source),), "? https://evil.example/q", (source,))
+    found = active_markdown(render_markdown(made))
+    assert not [address for address in found if "evil" in address]
 
 
 def test_forged_placeholders_stay_text() -> None:

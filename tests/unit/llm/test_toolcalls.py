@@ -221,6 +221,15 @@ def test_observations_cannot_forge_a_turn() -> None:
     assert "<end_of_turn>" not in inside and "< / THINK" not in inside
 
 
+@pytest.mark.parametrize(
+    "token",
+    "<minimax:tool_call> </minimax:tool_call> <arg_key> </arg_value> <start_of_image> <unk> <pad> <mask> <sop> [gMASK] "
+    "]~b] ]~!b[ [e~[ <｜end▁of▁sentence｜> <|channel|>".split(),
+)
+def test_tokens_of_templates_are_broken_up(token: str) -> None:
+    assert token not in neutralise(f"before{token}after") and token.lower() not in neutralise(token.lower())
+
+
 def test_neutralising_leaves_other_text_alone() -> None:
     text = "a < b, <b>bold</b>, [1], x<sub>2</sub> 答案 <answers>? <span>"
     assert neutralise(text) == text

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fathom.core.errors import ToolError
+from fathom.core.task import Task
 from fathom.tools.boundary import Boundary, canonical
 
 SECRET = "falcon7 heron budget 48213"
@@ -92,6 +93,57 @@ def test_no_encoding_of_a_private_text_is_public(encoded: str) -> None:
     boundary = Boundary("What does the Heron project cost? 1 2 3 4 8 a b")
     boundary.show(SECRET, private=True)
     assert denied("check_words", boundary, f"heron {encoded}")
+
+
+def closed() -> Boundary:
+    boundary = Boundary("What does the Heron project cost? Heron is in C++ 17.")
+    boundary.show("HERON 2026 01, a project of R&D at Osprey-Tern Ltd. for COVID-19.", ["https://news.test/Heron"])
+    boundary.show("the code is 48213", private=True)
+    return boundary
+
+
+def test_what_goes_out_is_written_as_it_was_shown() -> None:
+    boundary = closed()
+    for asked, sent in {
+        "hErOn PROJECT": "Heron project",
+        "heron\theron   heron\n": "Heron Heron Heron",
+        "heron, osprey; ltd.": "Heron Osprey Ltd",
+        "heron-project osprey-tern covid-19": "Heron project Osprey-Tern COVID-19",
+        "c++ 17 r&d": "C++ 17 R&D",
+        '"osprey ltd" site:news.test': '"Osprey Ltd" site:news.test',
+        "heron after:2026-01-17": "Heron after:2026-01-17",
+        "ｈｅｒｏｎ OR heron": "Heron or Heron",
+    }.items():
+        assert boundary.check_words(asked) == sent
+    for asked in ("HTTP://NEWS.test/Heron#48213", "https://news.test:00443/Heron/", "x48213://news.test/Heron"):
+        assert boundary.check_address(asked, outgoing=True) == "https://news.test/Heron"
+    free = Boundary("Heron https://news.test/a#b")
+    assert free.check_words(" any\tThing ") == " any\tThing "
+    assert free.check_address("https://news.test/a#b", outgoing=True) == "https://news.test/a#b"
+    assert free.check_address("news title", outgoing=False) == "news title"
+
+
+def test_public_words_that_spell_a_private_one_stay() -> None:
+    boundary = closed()
+    boundary.show("0 1 2 3 4 5 6 7 8 9 48 21 13 3")
+    boundary.check_words("heron 48")
+    assert denied("check_words", boundary, "heron 21 3") and denied("check_words", boundary, "heron 21")
+    assert not denied("check_words", boundary, "heron project 17")
+
+
+def test_addresses_that_spell_a_private_word_stay() -> None:
+    boundary = closed()
+    boundary.show(" ".join(f"https://keys.test/{digit}" for digit in range(10)))
+    opened = [digit for digit in "48213" if not denied("check_address", boundary, f"https://keys.test/{digit}")]
+    assert opened == ["4", "8", "2"]
+
+
+def test_names_of_the_users_files_are_private() -> None:
+    boundary = Boundary.of(Task(id="t", question="What does Heron cost?", files=("falcon7 budget.xlsx",)))
+    assert (
+        boundary.private and denied("check_words", boundary, "falcon7") and not denied("check_words", boundary, "heron")
+    )
+    assert not Boundary.of(Task(id="t", question="falcon7")).private
 
 
 def test_in_a_world_on_this_machine_private_addresses_may_be_opened() -> None:

@@ -15,6 +15,7 @@ from fathom.core.config import Config
 from fathom.core.errors import AccessDeniedError, ProviderFault, ToolError
 from fathom.core.message import ToolSpec
 from fathom.core.model import Frozen
+from fathom.tools.boundary import Boundary
 from fathom.tools.mcp.offers import UnfitOfferError, spec_of, tool_names
 from fathom.tools.mcp.protocol import McpOffer, McpPart, McpPort, McpReply
 from fathom.tools.protocol import ToolContext, ToolResult
@@ -50,11 +51,7 @@ class McpTool:
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> ToolResult:
         if self._port.public:
-            for value in _values(arguments):
-                for word in value.split():
-                    if "://" in word:
-                        context.boundary.check_address(word, outgoing=True)
-                context.boundary.check_words(" ".join(word for word in value.split() if "://" not in word))
+            arguments = _cleared(arguments, context.boundary, frozenset(_names(self.spec.parameters)))
         try:
             reply = await self._port.call(self._name, arguments)
         except AccessDeniedError as error:
@@ -122,13 +119,38 @@ async def mcp_tools(
     return tuple(tools), tuple(left_out)
 
 
-def _values(arguments: Any) -> Iterator[str]:
-    """The strings and numbers of arguments; their names are the server's own words."""
-    if isinstance(arguments, dict | list):
-        for value in arguments.values() if isinstance(arguments, dict) else arguments:
-            yield from _values(value)
-    elif arguments is not None and not isinstance(arguments, bool):
-        yield str(arguments)
+def _names(schema: Any) -> Iterator[str]:
+    """The names of arguments in a schema, which are the server's own words."""
+    if isinstance(schema, dict):
+        properties = schema.get("properties")
+        yield from properties if isinstance(properties, dict) else ()
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _names(inner)
+
+
+def _cleared(value: Any, boundary: Boundary, names: frozenset[str], *, listed: bool = False) -> Any:
+    """Arguments as they may go out; `listed` says that the value is in a list. Raises `ToolError` of kind `denied`."""
+    bare = isinstance(value, list | bool | None) or value == {} or (isinstance(value, str) and not value.strip())
+    if listed and bare and boundary.private:
+        # A row of these is a row of bits.
+        raise ToolError("denied", "Not sent: this run holds private text, so lists may hold only words and numbers.")
+    if isinstance(value, dict):
+        cleared = {}
+        for key, inner in value.items():
+            cleared[key if key in names else boundary.check_words(key)] = _cleared(
+                inner, boundary, names, listed=listed
+            )
+        return cleared
+    if isinstance(value, list):
+        return [_cleared(item, boundary, names, listed=True) for item in value]
+    if isinstance(value, str):
+        words = value.split()
+        addresses = {word: boundary.check_address(word, outgoing=True) for word in words if "://" in word}
+        rest = boundary.check_words(" ".join(word for word in words if word not in addresses))
+        return " ".join(filter(None, (rest, *addresses.values()))) if boundary.private else value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        boundary.check_words(str(value))
+    return value
 
 
 def _said_of(part: McpPart) -> str:

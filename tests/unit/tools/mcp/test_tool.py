@@ -146,6 +146,31 @@ async def test_a_tool_that_says_nothing_of_its_arguments_takes_any(context: Tool
     assert port.calls == [("free", {"text": "x", "anything": {"goes": [1]}})]
 
 
+async def test_arguments_for_a_public_server_are_its_own_words_and_public_ones(context: ToolContext) -> None:
+    port = ScriptedMcp(offers=(OFFERS[-1],), reply=words("ok"))
+    port.public = True
+    await run(context, port, text="any", secret={"x1": [True, None, 2]})
+    context.boundary.show("See https://site.test/a, in 1884: text number list x")
+    context.boundary.show("the code is falcon7", private=True)
+    for hidden in (
+        {"text": "falcon7"},
+        {"falcon7": 1},
+        {"list": [{"falcon7": "x"}]},
+        {"number": 48213},
+        {"text": "https://site.test/a?falcon7"},
+        {"list": [True, False]},
+        {"list": ["x", "", "x"]},
+        {"list": [["x"], "x"]},
+        {"list": [{"x": True}, {"x": None}]},
+    ):
+        with pytest.raises(ToolError, match=r"Not (sent|opened)"):
+            await run(context, port, **hidden)
+    del port.calls[:]
+    await run(context, port, text="OSTRA\t \tlighthouse falcon://site.test/a#falcon7", ostra=1884, list=["X"], x=True)
+    told = {"text": "Ostra lighthouse https://site.test/a", "Ostra": 1884, "list": ["x"], "x": True}
+    assert port.calls == [("free", told)]
+
+
 def test_names_tell_servers_and_tools_apart_and_do_not_depend_on_the_order() -> None:
     offers = [("a", "b__c"), ("a", "x y"), ("a", "x/y"), ("b", "x y"), ("a", "z" * 100), ("a", "z" * 101), ("a", "é")]
     names = tool_names(offers)
