@@ -273,7 +273,7 @@ def _world(case: Case, folder: Path, sent: dict[str, list[str]]) -> GatedWorld:
         ScriptedWeb(answer), LiveReaderConfig(robots=False), parser=InPlaceParser(folder), clock=lambda: _AT
     )
     config = GatedConfig(engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
-    sources = replace(web_sources([Engine("engine", hits, sent["search"])], [reader], config), tidy=False)
+    sources = replace(web_sources([Engine("engine", hits, sent["search"])], [reader], config), web=False)
     gateway = Gateway()
     return GatedWorld("web", gateway, sources, config, owned=(gateway, reader))
 
