@@ -42,7 +42,8 @@ class Group(Frozen):
 
 def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None) -> Outcome:
     """The outcome of a graded trajectory. Masked is a reward of 0 where a limit ended the search, or where the last
-    turn was cut off: it does not end in `end_id`.
+    turn was cut off, so that it does not end in `end_id`, before it gave an answer. A wrong answer counts whatever stands
+    behind it: else a policy learns to write on behind its answers, and only right ones are ever charged to it.
 
     Reference: Tongyi DeepResearch report 2510.24701 (negatives without an answer for length are left out of the loss).
     """
@@ -52,6 +53,8 @@ def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None)
         return "scored"
     if trajectory.stop.kind == "budget":
         return "masked"
+    if trajectory.stop.kind == "answered":
+        return "scored"
     sampled = [turn.token_ids for segment in trajectory.segments for turn in segment.turns if turn.token_ids]
     cut = end_id is not None and bool(sampled) and sampled[-1][-1] != end_id
     return "masked" if cut else "scored"

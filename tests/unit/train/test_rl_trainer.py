@@ -96,7 +96,9 @@ def test_outcomes() -> None:
 
     assert outcome_of(ended("answered"), 1.0, 4) == "scored"
     assert outcome_of(ended("answered"), 0.0, 4) == "scored"
-    assert outcome_of(ended("answered"), 0.0, 5) == "masked"  # the last turn was cut off
+    assert outcome_of(ended("malformed"), 0.0, 5) == "masked"  # the last turn was cut off
+    assert outcome_of(ended("malformed"), 0.0, 4) == "scored"
+    assert outcome_of(ended("answered"), 0.0, 5) == "scored"  # cut off behind its answer
     assert outcome_of(ended("budget", "llm_calls"), 0.0, 4) == "masked"
     assert outcome_of(ended("budget", "llm_calls"), 1.0, 4) == "scored"
     assert outcome_of(rollout(0, "failed").trajectory, 0.0) == "failed"
