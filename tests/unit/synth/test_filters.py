@@ -137,6 +137,8 @@ def test_well_formed_drops_failed_calls_and_replies_that_were_not_read() -> None
     assert decided(WellFormed(), attempted(GOOD[0], broken, GOOD[2])) == "tool error"
     scolding = Turn(message=Message(role="user", content="Write a call or an answer."))
     assert decided(WellFormed(), attempted(said("hm"), scolding, *GOOD)) == "malformed reply"
+    overrun = said("<answer>\n1790\n</answer>\n</answer>\n</answer>")
+    assert decided(WellFormed(), attempted(*GOOD[:2], overrun)) == "goes on behind its answer"
 
 
 def test_short_drops_what_is_longer() -> None:

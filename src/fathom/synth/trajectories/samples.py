@@ -67,7 +67,8 @@ class Correct:
 
 
 class WellFormed:
-    """Drops trajectories with a tool call that failed or a reply that could not be read."""
+    """Drops trajectories with a tool call that failed, a reply that could not be read, or one that goes on behind its
+    answer."""
 
     name = "well formed"
 
@@ -75,8 +76,10 @@ class WellFormed:
         turns = [turn for segment in item.payload.trajectory.segments for turn in segment.turns]
         if any(turn.tool_error for turn in turns):
             return Drop(reason="tool error")
-        scolded = any(turn.message.role == "user" and turn.call is None for turn in turns)
-        return Drop(reason="malformed reply") if scolded else Keep()
+        if any(turn.message.role == "user" and turn.call is None for turn in turns):
+            return Drop(reason="malformed reply")
+        overrun = any(turn.message.content.partition("</answer>")[2].strip() for turn in turns if turn.trainable)
+        return Drop(reason="goes on behind its answer") if overrun else Keep()
 
 
 class Short:
