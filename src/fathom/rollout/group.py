@@ -42,8 +42,8 @@ class Group(Frozen):
 
 def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None) -> Outcome:
     """The outcome of a graded trajectory. Masked is a reward of 0 where a limit ended the search, or where the last
-    turn was cut off, so that it does not end in `end_id`, before it gave an answer. A wrong answer counts whatever stands
-    behind it: else a policy learns to write on behind its answers, and only right ones are ever charged to it.
+    turn was cut off, so that it does not end in `end_id`, before it gave an answer. A wrong answer counts whatever
+    stands behind it: else a policy learns to write on behind its answers, and no wrong one is ever charged to it.
 
     Reference: Tongyi DeepResearch report 2510.24701 (negatives without an answer for length are left out of the loss).
     """
