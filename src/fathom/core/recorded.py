@@ -32,10 +32,14 @@ async def recorded(
     return result.value["ok"]
 
 
+def error_name(error: FathomError, errors: Mapping[str, type[FathomError]]) -> str:
+    """The name that an error goes by in records. Raises `StopIteration` for one that is none of `errors`."""
+    return next(name for name, kind in errors.items() if isinstance(error, kind))
+
+
 def _row(error: FathomError, errors: Mapping[str, type[FathomError]]) -> dict[str, str]:
-    name = next(name for name, kind in errors.items() if isinstance(error, kind))
     more = {"kind": error.kind} if isinstance(error, ProviderFault) else {}
-    return {"raised": name, "message": str(error), **more}
+    return {"raised": error_name(error, errors), "message": str(error), **more}
 
 
 def _error(row: Mapping[str, Any], errors: Mapping[str, type[FathomError]]) -> FathomError:

@@ -1,6 +1,7 @@
 """Evaluating: a question set, the corpus it is about, an agent and a model, put together into one resumable folder."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,31 +107,29 @@ async def run_eval(
     snapshot = _open_corpus(config, environment.home, on_progress)
     questions = resolve_support(questions, (document.title for document in snapshot.documents()))
     specs = (research.model, research.reader, config.judge)
-    models = [open_model(spec, environment, on_progress=on_progress) for spec in specs if spec]
-    judge = models[-1] if config.judge else None
-    ports = Ports(
-        model=models[0],
-        world=surrounded(SimulatedWorld(snapshot), config.around, config.seed),
-        reader=models[1] if research.reader else None,
-        tools=tool_ports(research.tools, research.web, environment),
-    )
-    resolved = ResolvedResearch(
-        research=research.model_copy(update={"world": snapshot.name}),
-        task=Task(id="", question=""),
-        date=config.date or datetime.now(UTC).date().isoformat(),
-        strategy=strategy_for(research, environment),
-        model_name=ports.model.name,
-        world_name=ports.world.name,
-        reader_name=ports.reader.name if ports.reader is not None else "",
-    )
-    parts = _Parts(config, questions, resolved, ports, _graders(config, judge, environment.home))
-    try:
-        await ports.tools.ready()
+    async with AsyncExitStack() as stack:  # of what is open already when the next cannot be opened
+        world = surrounded(SimulatedWorld(snapshot), config.around, config.seed)
+        stack.push_async_callback(world.close)
+        models = []
+        for spec in filter(None, specs):
+            models.append(open_model(spec, environment, on_progress=on_progress))
+            stack.push_async_callback(models[-1].close)
+        tools = tool_ports(research.tools, research.web, environment)
+        stack.push_async_callback(tools.close)
+        await tools.ready()
+        ports = Ports(model=models[0], world=world, reader=models[1] if research.reader else None, tools=tools)
+        judge = models[-1] if config.judge else None
+        resolved = ResolvedResearch(
+            research=research.model_copy(update={"world": snapshot.name}),
+            task=Task(id="", question=""),
+            date=config.date or datetime.now(UTC).date().isoformat(),
+            strategy=strategy_for(research, environment),
+            model_name=ports.model.name,
+            world_name=ports.world.name,
+            reader_name=ports.reader.name if ports.reader is not None else "",
+        )
+        parts = _Parts(config, questions, resolved, ports, _graders(config, judge, environment.home))
         return await _run(parts, environment.home, out, watch)
-    finally:
-        await ports.close()
-        if judge is not None:
-            await judge.close()
 
 
 def _open_corpus(config: EvalConfig, home: Path, on_progress: Progress) -> Snapshot:

@@ -27,11 +27,6 @@ class Work(Frozen):
     pdf_url: str = ""
 
 
-def raised_name(error: FathomError) -> str:
-    """The name in `RAISED` of what a world raised."""
-    return next(name for name, kind in RAISED.items() if isinstance(error, kind))
-
-
 class Hit(Frozen):
     """A search result. Where the snippet is an exact span of the page's text, `start` and `end` (code points) and the
     page's `text_hash` say so; else they are -1 and empty. Catalogues of scholarly works set `work`; `note` where it did

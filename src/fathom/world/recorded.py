@@ -12,7 +12,8 @@ from fathom.core.errors import InputError, ReplayError
 from fathom.core.evidence import Page
 from fathom.core.jsonl import append, read_rows
 from fathom.core.model import canonical_json
-from fathom.world.protocol import RAISED, Hit, World, WorldLink, raised_name
+from fathom.core.recorded import error_name
+from fathom.world.protocol import RAISED, Hit, World, WorldLink
 
 A = TypeVar("A")
 
@@ -40,7 +41,7 @@ class RecordingWorld:
         try:
             answer = await ask()
         except tuple(RAISED.values()) as error:
-            append(self._path, [{"asked": asked, "raised": raised_name(error), "message": str(error)}])
+            append(self._path, [{"asked": asked, "raised": error_name(error, RAISED), "message": str(error)}])
             raise
         rows: Any = answer
         said = (
