@@ -55,7 +55,7 @@ class LoopConfig(Config):
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     wordings: int = Field(default=2, ge=1, description="sentence forms in which pages state a relation, at most")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 0.98, "chain2": 0.02}),
+        default=QuestionConfig(shapes={"chain1": 0.975, "chain2": 0.025}),
         description="questions of SFT: one hop, and so few of two that the primer has something to lift",
     )
     asked: QuestionConfig = Field(
