@@ -22,7 +22,7 @@ from fathom.agents.protocol import Act, Decision, Finish, NewSegment, Observatio
 from fathom.agents.shots import EXTRACT_SHOTS, PLAN_SHOTS
 from fathom.agents.spans import candidates, kind_of
 from fathom.core.config import Config
-from fathom.core.errors import WorldUnavailableFault
+from fathom.core.errors import ToolError, WorldUnavailableFault
 from fathom.core.evidence import Evidence
 from fathom.core.message import Message, ToolCall
 from fathom.core.text import fold, terms
@@ -265,7 +265,7 @@ def _reached(state: State) -> Observation:
     """The last observation. Raises `WorldUnavailableFault` where the world did not answer: to go on as if nothing had
     been found would make a fault of the infrastructure a wrong answer."""
     last = state.observations[-1]
-    if last.error in ("upstream", "saturated"):
+    if last.error in ToolError.INFRASTRUCTURE:
         raise WorldUnavailableFault(last.result.text)
     return last
 

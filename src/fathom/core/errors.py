@@ -6,7 +6,7 @@ never become text the model reads as evidence, and a trajectory that met one it 
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 
 class FathomError(Exception):
@@ -113,6 +113,7 @@ class ToolError(FathomError):
     Kind = Literal[
         "arguments", "unknown_tool", "not_found", "timeout", "upstream", "saturated", "empty", "denied", "unsupported"
     ]
+    INFRASTRUCTURE: ClassVar[frozenset[Kind]] = frozenset({"upstream", "saturated"})  # says nothing about the query
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)

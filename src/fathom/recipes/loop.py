@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -96,12 +97,18 @@ class Loop:
 
     async def run(self) -> dict[str, float]:
         """Turn the circle. Gives the held-out accuracy after each stage."""
+        async with AsyncExitStack() as stack:
+            return await self._circle(stack)
+
+    async def _circle(self, stack: AsyncExitStack) -> dict[str, float]:
         config = self.config
         world, base = self._world("train", trained_world(config))
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
+        stack.push_async_callback(held_out.close)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
         lived_in = surrounded(world, config.around, config.seed) if config.around else world
+        stack.push_async_callback(lived_in.close)
         harder_tasks = self._without(self._harder(base), taught_tasks)
         rl_tasks = self._questions("rl", base, config.asked, config.rl_questions)
         rl_tasks = self._without(rl_tasks, (*taught_tasks, *harder_tasks))
@@ -128,8 +135,6 @@ class Loop:
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
                 self._train("sft2", agent, self._replayed(rows, reading), config.sft)
                 await measure("sft2")
-        await lived_in.close()
-        await held_out.close()
         return self.accuracy
 
     def _reading(self, texts: Sequence[str], taught: Sequence[Trajectory], renderer: Renderer) -> Reading:

@@ -6,6 +6,7 @@ those of real services are; learnt conditions stand outside, since a call log te
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from fathom.core.assets import Progress, quiet
@@ -24,6 +25,7 @@ from fathom.world.protocol import World
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 from fathom.world.simulated import SimulatedWorld
 
+Around = Callable[[World], World]
 LIVE, RECORDED = "live:", "recorded:"
 _KINDS = (
     "a world is the name of a corpus, live:http://localhost:8080, live:serper,brave, recorded:FILE, or "
@@ -46,7 +48,7 @@ def open_world(
     Raises `ConfigError` where there is none of that name.
     """
     around, inner = split(spec)
-    check_around(around)
+    surround = surroundings(around, seed)  # what they need is read before anything is opened
     if inner.startswith(LIVE):
         from fathom.recipes.live import live_world
 
@@ -57,7 +59,7 @@ def open_world(
         raise ConfigError(f"{inner!r} names no world", hint=_KINDS)
     else:
         world = SimulatedWorld(ensure_corpus(inner, environment.home, progress))
-    return surrounded(world, around, seed)
+    return surround(world)
 
 
 def is_live(spec: str) -> bool:
@@ -115,18 +117,27 @@ def check_around(around: Sequence[str]) -> None:
 def surrounded(world: World, around: Sequence[str], seed: int = 0) -> World:
     """`world` behind a gateway, with the things around it, outermost first. Closed with the result. Raises
     `ConfigError` for what cannot stand around a world, and `InputError` for a log that tells too little."""
+    return surroundings(around, seed)(world)
+
+
+def surroundings(around: Sequence[str], seed: int = 0) -> Around:
+    """What puts these around a world. Raises as `surrounded`."""
     check_around(around)
-    inside = [spec for spec in around if not spec.startswith("conditions:")]
-    outside = [spec for spec in around if spec.startswith("conditions:")]
-    for spec in reversed(inside):
-        world = _made(world, spec, seed)
-    if inside or not isinstance(world, GatedWorld):
-        gateway = Gateway()
-        config = GatedConfig(search=_THIN, read=_THIN)
-        world = GatedWorld(world.name, gateway, world_sources(world), config, owned=(gateway, world))
-    for spec in reversed(outside):
-        world = _made(world, spec, seed)
-    return world
+    inside = [_made(spec, seed) for spec in around if not spec.startswith("conditions:")]
+    outside = [_made(spec, seed) for spec in around if spec.startswith("conditions:")]
+
+    def surround(world: World) -> World:
+        for put_around in reversed(inside):
+            world = put_around(world)
+        if inside or not isinstance(world, GatedWorld):
+            gateway = Gateway()
+            config = GatedConfig(search=_THIN, read=_THIN)
+            world = GatedWorld(world.name, gateway, world_sources(world), config, owned=(gateway, world))
+        for put_around in reversed(outside):
+            world = put_around(world)
+        return world
+
+    return surround
 
 
 def around_identity(around: Sequence[str]) -> tuple[str, ...]:
@@ -139,24 +150,24 @@ def around_identity(around: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _made(world: World, spec: str, seed: int) -> World:
+def _made(spec: str, seed: int) -> Around:
     kind, _, argument = spec.partition(":")
-    return _AROUND[kind](world, argument, seed)
+    return _AROUND[kind](argument, seed)
 
 
-def _faulty(world: World, rate: str, seed: int) -> World:
-    return FaultyWorld(world, rate=_rate(rate), seed=seed)
+def _faulty(rate: str, seed: int) -> Around:
+    return partial(FaultyWorld, rate=_rate(rate), seed=seed)
 
 
-def _conditioned(world: World, path: str, seed: int) -> World:
-    return ConditionedWorld(world, learn_conditions(read_calls(_path(path))), seed)
+def _conditioned(path: str, seed: int) -> Around:
+    return partial(ConditionedWorld, conditions=learn_conditions(read_calls(_path(path))), seed=seed)
 
 
-def _recording(world: World, path: str, seed: int) -> World:
-    return RecordingWorld(world, _path(path))
+def _recording(path: str, seed: int) -> Around:
+    return partial(RecordingWorld, path=_path(path))
 
 
-_AROUND: Mapping[str, Callable[[World, str, int], World]] = {
+_AROUND: Mapping[str, Callable[[str, int], Around]] = {
     "faulty": _faulty,
     "conditions": _conditioned,
     "recording": _recording,

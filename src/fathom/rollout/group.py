@@ -1,11 +1,13 @@
 """Groups: several rollouts of one task, each with one of three outcomes.
 
 `scored`: it has a reward that counts. `masked`: a negative chosen to be left out of the loss, since it ended for want
-of turns or length and not by its own judgement. `failed`: infrastructure broke; no reward, no gradient, but counted.
+of turns or length and not by its own judgement. `failed`: infrastructure broke, or a tool could not be reached on the
+way to an answer that is wrong; no reward, no gradient, but counted.
 """
 
 from typing import Literal
 
+from fathom.core.errors import ToolError
 from fathom.core.model import Frozen
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
@@ -41,7 +43,8 @@ class Group(Frozen):
 
 
 def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None) -> Outcome:
-    """The outcome of a graded trajectory. Masked is a reward of 0 where a limit ended the search, or where the last
+    """The outcome of a graded trajectory. Failed is what has no reward and met a tool that could not be reached: whose
+    fault the answer is cannot be told. Masked is a reward of 0 where a limit ended the search, or where the last
     turn was cut off, so that it does not end in `end_id`, before it gave an answer. A wrong answer counts whatever
     stands behind it: else a policy learns to write on behind its answers, and no wrong one is ever charged to it.
 
@@ -51,6 +54,8 @@ def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None)
         return "failed"
     if reward > 0:
         return "scored"
+    if met_infrastructure(trajectory):
+        return "failed"
     if trajectory.stop.kind == "budget":
         return "masked"
     if trajectory.stop.kind == "answered":
@@ -58,3 +63,9 @@ def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None)
     sampled = [turn.token_ids for segment in trajectory.segments for turn in segment.turns if turn.token_ids]
     cut = end_id is not None and bool(sampled) and sampled[-1][-1] != end_id
     return "masked" if cut else "scored"
+
+
+def met_infrastructure(trajectory: Trajectory) -> bool:
+    """Whether a tool told the agent that it could not be reached or had no room."""
+    turns = (turn for segment in trajectory.segments for turn in segment.turns)
+    return any(turn.tool_error in ToolError.INFRASTRUCTURE for turn in turns)

@@ -26,6 +26,8 @@ AttemptAt = Callable[[Task, int], Awaitable[Trajectory]]
 Reward = Callable[[Task, Trajectory], Awaitable[float | None]]
 """The reward of a trajectory in [0, 1]; None where it could not be graded, which counts as a failure."""
 
+_NOT_JUDGED = "its tools could not be reached, or it could not be graded"
+
 
 class RolloutConfig(Config):
     """How rollouts are run."""
@@ -122,7 +124,7 @@ class RolloutScheduler:
             else:
                 self.filtered += 1
                 failures = [rollout.trajectory.failure for rollout in group.rollouts if rollout.outcome == "failed"]
-                self._last_failure = next((f"{f.error}: {f.message}" for f in failures if f), "could not be graded")
+                self._last_failure = next((f"{f.error}: {f.message}" for f in failures if f), _NOT_JUDGED)
 
     async def _group(self, index: int, task: Task) -> Group:
         rollouts = await asyncio.gather(*(self._rollout(index, task, member) for member in range(self._config.group)))

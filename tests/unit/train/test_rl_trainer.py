@@ -23,7 +23,7 @@ from fathom.train.data.batches import padded
 from fathom.train.optimize import OptimizerConfig
 from fathom.train.rl.loss import SurrogateConfig, surrogate
 from fathom.train.rl.select import SelectConfig, advantages, select
-from fathom.train.rl.trainer import RLConfig, RLTrainer, train_rl
+from fathom.train.rl.trainer import RLConfig, RLTrainer, batch_metrics, train_rl
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
 
 LM = LMConfig(vocab_size=320, width=32, layers=2, heads=4, kv_heads=4, mlp_width=48, context=64, init_std=0.3)
@@ -102,6 +102,18 @@ def test_outcomes() -> None:
     assert outcome_of(ended("budget", "llm_calls"), 0.0, 4) == "masked"
     assert outcome_of(ended("budget", "llm_calls"), 1.0, 4) == "scored"
     assert outcome_of(rollout(0, "failed").trajectory, 0.0) == "failed"
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [("upstream", "failed"), ("saturated", "failed"), ("not_found", "scored")])
+def test_a_wrong_answer_behind_a_tool_that_was_not_reached_is_no_negative(kind: str, wrong: str) -> None:
+    told = Turn(message=Message(role="tool", content="not reached"), tool_error=kind)
+    segment = Segment(role="react", start=(), turns=(turn((7, 4)), told, turn((7, 4))))
+    stop = StopReason(kind="answered")
+    trajectory = Trajectory(task_id="t", agent="a", model="m", segments=(segment,), answer="x", stop=stop)
+    assert outcome_of(trajectory, 0.0, 4) == wrong
+    assert outcome_of(trajectory, 1.0, 4) == "scored"
+    groups = [group(Rollout(trajectory=trajectory, outcome="failed"))]
+    assert batch_metrics(groups, select(groups, SelectConfig()))["infra_share"] == float(wrong == "failed")
 
 
 def test_the_loss_of_a_batch_equals_a_loop() -> None:

@@ -17,7 +17,7 @@ from pydantic import Field
 from fathom.core.config import Config
 from fathom.llm.local.lm import CausalLM
 from fathom.llm.render.renderer import Renderer
-from fathom.rollout.group import Group
+from fathom.rollout.group import Group, met_infrastructure
 from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
 from fathom.train.checkpoint import load_checkpoint, save_checkpoint
@@ -96,6 +96,7 @@ def batch_metrics(groups: Sequence[Group], chosen: Selected) -> dict[str, Any]:
         "masked_share": chosen.masked / max(1, chosen.rollouts),
         "negative_share": _mean([r.outcome == "masked" for r in done]),
         "failed_share": chosen.failed / max(1, chosen.rollouts),
+        "infra_share": _mean([met_infrastructure(r.trajectory) for group in groups for r in group.rollouts]),
         "signal_groups": chosen.signal,
         "forks": chosen.forks,
         "oldest_version": min(versions, default=0),
