@@ -1,8 +1,8 @@
 """Groups: several rollouts of one task, each with one of three outcomes.
 
-`scored`: it has a reward that counts. `masked`: a negative chosen to be left out of the loss, since it ended for want
-of turns or length and not by its own judgement. `failed`: infrastructure broke, or a tool could not be reached on the
-way to an answer that is wrong; no reward, no gradient, but counted.
+`scored`: it has a reward that counts. `masked`: a negative chosen to be left out of the loss, since it ended without
+an answer for want of turns or length and not by its own judgement. `failed`: infrastructure broke, or a tool could not
+be reached on the way to an answer that is wrong; no reward, no gradient, but counted.
 """
 
 from typing import Literal
@@ -44,9 +44,10 @@ class Group(Frozen):
 
 def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None) -> Outcome:
     """The outcome of a graded trajectory. Failed is what has no reward and met a tool that could not be reached: whose
-    fault the answer is cannot be told. Masked is a reward of 0 where a limit ended the search, or where the last
-    turn was cut off, so that it does not end in `end_id`, before it gave an answer. A wrong answer counts whatever
-    stands behind it: else a policy learns to write on behind its answers, and no wrong one is ever charged to it.
+    fault the answer is cannot be told. Masked is what gave no answer since a limit ended the search, or since its
+    last turn was cut off, so that it does not end in `end_id`. A wrong answer always counts, whatever stands behind
+    it and also where it had to be asked for at the limit: else right ones would be rewarded there and wrong ones be
+    free, and a policy finds that.
 
     Reference: Tongyi DeepResearch report 2510.24701 (negatives without an answer for length are left out of the loss).
     """
@@ -56,10 +57,10 @@ def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None)
         return "scored"
     if met_infrastructure(trajectory):
         return "failed"
+    if trajectory.answer is not None:
+        return "scored"
     if trajectory.stop.kind == "budget":
         return "masked"
-    if trajectory.stop.kind == "answered":
-        return "scored"
     sampled = [turn.token_ids for segment in trajectory.segments for turn in segment.turns if turn.token_ids]
     cut = end_id is not None and bool(sampled) and sampled[-1][-1] != end_id
     return "masked" if cut else "scored"

@@ -89,18 +89,20 @@ def test_a_group_without_signal_gives_no_rows_but_its_tokens_count() -> None:
 
 
 def test_outcomes() -> None:
-    def ended(kind: str, budget: str | None = None) -> Trajectory:
+    def ended(kind: str, budget: str | None = None, answer: str | None = None) -> Trajectory:
         stop = StopReason(kind=kind, budget=budget)  # type: ignore[arg-type]
         segment = Segment(role="react", start=(), turns=(turn((7, 4)),))
-        return Trajectory(task_id="t", agent="a", model="m", segments=(segment,), answer=None, stop=stop)
+        return Trajectory(task_id="t", agent="a", model="m", segments=(segment,), answer=answer, stop=stop)
 
-    assert outcome_of(ended("answered"), 1.0, 4) == "scored"
-    assert outcome_of(ended("answered"), 0.0, 4) == "scored"
+    assert outcome_of(ended("answered", answer="x"), 1.0, 4) == "scored"
+    assert outcome_of(ended("answered", answer="x"), 0.0, 4) == "scored"
     assert outcome_of(ended("malformed"), 0.0, 5) == "masked"  # the last turn was cut off
     assert outcome_of(ended("malformed"), 0.0, 4) == "scored"
-    assert outcome_of(ended("answered"), 0.0, 5) == "scored"  # cut off behind its answer
+    assert outcome_of(ended("answered", answer="x"), 0.0, 5) == "scored"  # cut off behind its answer
     assert outcome_of(ended("budget", "llm_calls"), 0.0, 4) == "masked"
-    assert outcome_of(ended("budget", "llm_calls"), 1.0, 4) == "scored"
+    # An answer asked for at the limit is an answer.
+    assert outcome_of(ended("budget", "llm_calls", "x"), 0.0, 4) == "scored"
+    assert outcome_of(ended("budget", "llm_calls", "x"), 1.0, 4) == "scored"
     assert outcome_of(rollout(0, "failed").trajectory, 0.0) == "failed"
 
 
