@@ -31,16 +31,17 @@ from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase, knowledg
 from fathom.evals.loop_report import write_loop_report
 from fathom.grading.exact import ExactGrader
 from fathom.llm.local.chat import LocalChat
+from fathom.llm.local.files import TOKENIZER_CONFIG
 from fathom.llm.local.load import load_tokenizer, use_threads
 from fathom.llm.protocol import Sampling
 from fathom.llm.render.formats import NANO
 from fathom.llm.render.renderer import Renderer
-from fathom.recipes.attempts import attempts
+from fathom.recipes.attempts import AttemptAt, attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.identity import claim
 from fathom.recipes.loop_apprentice import Apprentice
-from fathom.recipes.loop_branch import IDENTITY, branch
-from fathom.recipes.loop_config import HELD_OUT_SEED, LoopConfig
+from fathom.recipes.loop_branch import IDENTITY, branch, check_source
+from fathom.recipes.loop_config import LoopConfig, held_out_world, trained_world
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
 from fathom.recipes.worlds import surrounded
@@ -130,7 +131,8 @@ class Loop:
                 await measure("primer")
             await self._rl(agent, chat, lived_in, rl_tasks)
             await measure("rl")
-            if config.second_turn and (own := await self._own(chat, lived_in, base)):
+            before = (*taught_tasks, *harder_tasks, *rl_tasks)
+            if config.second_turn and (own := await self._own(chat, lived_in, base, before)):
                 agent.restart(self.folder / "sft" / CHECKPOINT)
                 rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
                 self._train("sft2", agent, self._replayed(rows, reading), config.sft)
@@ -221,14 +223,29 @@ class Loop:
 
     async def _probe(self, chat: LocalChat, world: World, probes: Sequence[Task]) -> dict[str, float]:
         began = time.perf_counter()
-        attempt = attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=self.config.tool_slots)
-        trajectories = await asyncio.gather(*(attempt(task, 0) for task in probes))
+        trajectories = await self._attempt_all(chat, world, probes, 1.0)
         rewards = [await self._reward(task, each) for task, each in zip(probes, trajectories, strict=True)]
         seconds = round(time.perf_counter() - began, 3)
         solved = [reward for reward in rewards if reward is not None]
         if len(solved) < len(rewards):
             raise TrainingFault(f"{len(rewards) - len(solved)} probes failed", hint="run the same command again")
         return {"pass_rate": sum(solved) / len(solved), "seconds": seconds}
+
+    async def _attempt_all(
+        self, chat: LocalChat, world: World, tasks: Sequence[Task], temperature: float
+    ) -> list[Trajectory]:
+        """One attempt at each task, as many at once as the sampler takes."""
+        attempt, room = self._attempts(chat, world, temperature), asyncio.Semaphore(self.config.sampler.slots)
+
+        async def one(task: Task) -> Trajectory:
+            async with room:
+                return await attempt(task, 0)
+
+        return await asyncio.gather(*map(one, tasks))
+
+    def _attempts(self, chat: LocalChat, world: World, temperature: float) -> AttemptAt:
+        agent = self._agent(temperature)
+        return attempts(lambda task, seed: chat, world, agent, tool_slots=self.config.tool_slots)
 
     async def _oracle(self, name: str, tasks: Sequence[Task], world: World) -> tuple[Trajectory, ...]:
         path = self.folder / "trajectories" / f"{name}.jsonl"
@@ -240,13 +257,16 @@ class Loop:
             self._save_trajectories(name, path, sampled)
         return tuple(read_records(path, Trajectory))
 
-    async def _own(self, chat: LocalChat, world: World, base: KnowledgeBase) -> tuple[Trajectory, ...]:
+    async def _own(
+        self, chat: LocalChat, world: World, base: KnowledgeBase, asked_before: Sequence[Task]
+    ) -> tuple[Trajectory, ...]:
         """What the improved agent did where it was right, on new questions of the kind that RL asked."""
         path = self.folder / "trajectories" / "own.jsonl"
         if not path.exists():
+            tasks = self._questions("second", base, self.config.asked, self.config.second_questions)
             sampled = await rejection_sample(
-                self._questions("second", base, self.config.asked, self.config.second_questions),
-                attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=self.config.tool_slots),
+                self._without(tasks, asked_before),
+                self._attempts(chat, world, 1.0),
                 self.grader,
                 default_filters(),
                 tries=self.config.second_tries,
@@ -275,7 +295,7 @@ class Loop:
 
     def _tokenizer(self, texts: Sequence[str], taught: Sequence[Trajectory]) -> Tokenizer:
         folder = self.folder / "tokenizer"
-        if not folder.exists():
+        if not (folder / TOKENIZER_CONFIG).exists():  # written last
             said = [m.content for t in taught[:_TOKENIZER_TEXTS] for s in t.segments for m in s.messages]
             tokenizer = train_tokenizer([*texts[:_TOKENIZER_TEXTS], *said], self.config.tokenizer)
             save_tokenizer(tokenizer, folder)
@@ -296,7 +316,7 @@ class Loop:
     async def _rl(self, agent: Apprentice, chat: LocalChat, world: World, tasks: Sequence[Task]) -> None:
         config = self.config
         rollout = config.rollout.model_copy(update={"end_id": agent.renderer.end_id})
-        attempt = attempts(lambda task, seed: chat, world, self._agent(1.0), tool_slots=config.tool_slots)
+        attempt = self._attempts(chat, world, 1.0)
         began = time.perf_counter()
 
         def on_step(step: int, metrics: dict[str, Any], groups: list[Group]) -> None:
@@ -322,7 +342,7 @@ class Loop:
         """The agent `brief` at that temperature: 1 where it learns, 0 where it is examined."""
         agent, most = research_config("brief"), self.config.tool_calls
         sampling = Sampling(temperature=temperature, top_p=1, max_tokens=self.config.sampler.max_tokens)
-        budget = agent.limits.budget.model_copy(update={"tool_calls": most, "llm_calls": most + 2})
+        budget = agent.limits.budget.model_copy(update={"tool_calls": most, "llm_calls": most + 2, "seconds": None})
         limits = agent.limits.model_copy(update={"sampling": sampling, "budget": budget})
         return agent.model_copy(update={"limits": limits})
 
@@ -330,8 +350,7 @@ class Loop:
         """Held-out accuracy of the greedy policy; kept with the answers, and done once."""
         path = self.folder / "held_out" / f"{stage}.json"
         if not path.exists():
-            attempt = attempts(lambda task, seed: chat, world, self._agent(0.0), tool_slots=self.config.tool_slots)
-            trajectories = await asyncio.gather(*(attempt(task, 0) for task in tasks))
+            trajectories = await self._attempt_all(chat, world, tasks, 0.0)
             if failures := [each.failure for each in trajectories if each.failure is not None]:
                 raise TrainingFault(
                     f"{len(failures)} of {len(tasks)} held-out attempts failed: {failures[0].message}",
@@ -349,23 +368,6 @@ class Loop:
         self.say(f"held-out accuracy after {stage}: {self.accuracy[stage]:.3f} of {len(found)}")
 
 
-def trained_world(config: LoopConfig) -> ClosedConfig:
-    """The world that is trained on."""
-    return ClosedConfig(pages=config.pages, seed=config.seed, given_names=config.given_names, wordings=config.wordings)
-
-
-def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:
-    """A world of other entities with other facts, whose names share no word with those of the world trained on."""
-    return ClosedConfig(
-        pages=config.held_out_pages,
-        seed=config.seed + HELD_OUT_SEED,
-        name_seed=config.seed,
-        given_names=config.given_names,
-        wordings=config.wordings,
-        first_word=trained.words_used.stop,
-    )
-
-
 def _record(path: Path) -> Path:
     """Where attempts stand until all for the file of trajectories are done."""
     return path.with_suffix(".attempts.jsonl")
@@ -375,10 +377,10 @@ def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None 
     """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
     SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
     with exclusive(folder / ".lock", "another process runs this loop; waiting for it", once(say)):
-        # Threads may differ between its runs.
-        claim(
-            folder / IDENTITY, config.model_dump(mode="json"), free=frozenset({"threads"})
-        )  # before anything is copied into it
+        if source is not None:
+            check_source(source, config)
+        # Before anything is copied into it. Threads may differ between its runs.
+        claim(folder / IDENTITY, config.model_dump(mode="json"), free=frozenset({"threads"}))
         if source is not None:
             branch(source, config, folder)
         accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())

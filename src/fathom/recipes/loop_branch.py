@@ -2,8 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from fathom.core.errors import ConfigError
+from fathom.core.model import canonical_json
+from fathom.core.texts import write_durably
 from fathom.recipes.identity import read_identity
 from fathom.recipes.loop_config import LoopConfig
 
@@ -14,8 +17,9 @@ _LATER |= {"second_turn", "second_questions", "second_tries", "rl_questions"}
 _STAGES = ("tokenizer", "cpt", "sft")
 _FILES = ("questions/sft.jsonl", "questions/held-out.jsonl", "trajectories/oracle.jsonl")
 _FUNNELS = tuple(f"funnels/{name}.json" for name in ("questions-sft", "questions-held-out", "trajectories-oracle"))
-_LAST = "held_out/sft.json"  # copied last: where it is, the rest is
-_HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _LAST)
+BRANCH = "branch.json"  # whose branch it is; written last: where it is, the rest is
+_SFT = "held_out/sft.json"
+_HELD_OUT = ("held_out/cpt.json", "held_out/cpt.trajectories.jsonl", "held_out/sft.trajectories.jsonl", _SFT)
 _PRIMED = "held_out/primer.json"  # there once a primer has given doses
 _PRIMER = (
     "questions/primer.jsonl",
@@ -27,26 +31,37 @@ _PRIMER = (
 )
 
 
-def branch(source: Path, config: LoopConfig, folder: Path) -> None:
-    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there, and the primer too where it
-    is the same. Cut short, it begins anew.
-
-    Raises `ConfigError` where `source` has no fine-tuned model or came about by other settings.
-    """
-    if (folder / _LAST).exists():
-        return
-    if not (source / _LAST).exists():
+def check_source(source: Path, config: LoopConfig) -> dict[str, Any]:
+    """The identity of the loop to branch from. Raises `ConfigError` where it has no fine-tuned model or came about by
+    other settings."""
+    if not (source / _SFT).exists():
         raise ConfigError(f"{source} holds no loop that got through SFT")
-    theirs = read_identity(source / IDENTITY)["config"]
-    ours = config.model_dump(mode="json")
+    identity = read_identity(source / IDENTITY)
+    theirs, ours = identity["config"], config.model_dump(mode="json")
     if other := sorted(name for name in ours.keys() - _LATER if theirs.get(name) != ours[name]):
         raise ConfigError(f"{source} has other settings of {', '.join(other)}", hint="branch with the same ones")
-    same = all(theirs.get(name) == ours[name] for name in ("primer", "sampler", "tool_calls"))
-    primed = same and (source / _PRIMED).exists()
+    return identity
+
+
+def branch(source: Path, config: LoopConfig, folder: Path) -> None:
+    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there, and the primer too where it
+    is the same. Cut short, it begins anew. Raises as `check_source`."""
+    if (folder / BRANCH).exists():
+        return
+    identity, ours = check_source(source, config), config.model_dump(mode="json")
+    theirs = identity["config"]
+
+    def same(*names: str) -> bool:
+        return all(theirs.get(name) == ours[name] for name in names)
+
+    primed = same("primer", "sampler", "tool_calls", "around") and (source / _PRIMED).exists()
+    measured = _HELD_OUT if same("sampler", "tool_calls") else ()  # else they would be another examination
     for name in (*_STAGES, *(("primer",) if primed else ())):
         if (source / name).exists():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
-    for name in (*(_PRIMER if primed else ()), *_FILES, *_FUNNELS, *_HELD_OUT):
+    for name in (*(_PRIMER if primed else ()), *_FILES, *_FUNNELS, *measured):
         if (source / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, folder / name)
+    told = {"source": source.name, "commit": identity.get("commit", "")}
+    write_durably(folder / BRANCH, canonical_json(told).encode() + b"\n")

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from fathom.core.config import Config
+from fathom.corpus.closed.knowledge import ClosedConfig, KnowledgeBase
 from fathom.llm.local.lm import LMConfig
 from fathom.llm.local.sampler import SamplerConfig
 from fathom.recipes.worlds import check_around
@@ -117,6 +118,23 @@ class LoopConfig(Config):
                 "set model.vocab_size too"
             )
         return self
+
+
+def trained_world(config: LoopConfig) -> ClosedConfig:
+    """The world that is trained on."""
+    return ClosedConfig(pages=config.pages, seed=config.seed, given_names=config.given_names, wordings=config.wordings)
+
+
+def held_out_world(config: LoopConfig, trained: KnowledgeBase) -> ClosedConfig:
+    """A world of other entities with other facts, whose names share no word with those of the world trained on."""
+    return ClosedConfig(
+        pages=config.held_out_pages,
+        seed=config.seed + HELD_OUT_SEED,
+        name_seed=config.seed,
+        given_names=config.given_names,
+        wordings=config.wordings,
+        first_word=trained.words_used.stop,
+    )
 
 
 def nano() -> LoopConfig:

@@ -200,14 +200,20 @@ async def test_without_invariance_all_but_the_last_bits_is_the_same(long: Causal
 async def test_a_conversation_continues_from_its_cache(model: CausalLM, sampler: LocalSampler) -> None:
     trace = await sampler.sample(prompts(1)[0], Sampling(max_tokens=10, seed=1), sticky="a")
     longer = (*trace.prompt_ids, *trace.ids_T, 7, 8, 9)
+    prefilled = sampler.prefilled_tokens
     follow = await sampler.sample(longer, Sampling(max_tokens=10, seed=2), sticky="a")
+    # The token sampled last was not computed yet, and the last of the prompt is computed with the next step.
+    assert sampler.prefilled_tokens - prefilled == 3
     ratio = (exact_logprobs(model, follow) - torch.tensor(follow.logprobs_T)).exp()
     assert (ratio - 1).abs().max() < 1e-5
 
 
 async def test_a_group_shares_its_prompt(model: CausalLM, sampler: LocalSampler) -> None:
-    prompt = prompts(1, seed=3)[0]
+    prompt = [*prompts(1, seed=3)[0], *range(5, 40)]
+    prefilled = sampler.prefilled_tokens
     traces = await asyncio.gather(*(sampler.sample(prompt, Sampling(max_tokens=15, seed=n)) for n in range(6)))
+    # Once for the one that came first, which is not waited for, and once for all others.
+    assert sampler.prefilled_tokens - prefilled <= 2 * (len(prompt) - 1)
     assert len({trace.ids_T for trace in traces}) > 1
     for trace in traces:
         ratio = (exact_logprobs(model, trace) - torch.tensor(trace.logprobs_T)).exp()

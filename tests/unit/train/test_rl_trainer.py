@@ -3,11 +3,13 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from fathom.core.message import Message
+from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
 from fathom.core.trajectory import Failure, Segment, StopReason, Trajectory, Turn
 from fathom.llm.local.initial import initialise
@@ -216,6 +218,36 @@ def test_an_interrupted_run_goes_on_as_it_would_have(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             first.run()
         assert told(Bandit(tmp_path / str(cut), 10).run()) == whole
+
+
+def test_staleness_zero_gives_what_a_plain_loop_gives(tmp_path: Path) -> None:
+    """One rollout after another, then the update, then the next batch: the same rewards, losses and weights."""
+
+    async def one_by_one(bandit: Bandit, steps: int) -> list[dict[str, Any]]:
+        pool, rows = TaskPool(TASKS, PoolConfig(mastered=1.0)), []
+        for step in range(steps):
+            groups = []
+            for n in range(bandit.rollouts.batch):
+                task, rollouts = pool.take(), []
+                for member in range(bandit.rollouts.group):
+                    index = step * bandit.rollouts.batch + n
+                    trajectory = await bandit.attempt(task, derive_seed(0, "group", index, member, 1))
+                    reward = await bandit.reward(task, trajectory)
+                    rollouts.append(Rollout(trajectory=trajectory, outcome="scored", reward=reward or 0.0))
+                groups.append(Group(index=index, task=task, rollouts=tuple(rollouts)))
+            rows.append(bandit.trainer.step(groups, step))
+            for each in groups:
+                pool.record(each.task.id, each.pass_rate)
+            pool.refresh(step + 1)
+        await bandit.sampler.close()
+        return rows
+
+    scheduled, plain = Bandit(tmp_path / "scheduled", 6), Bandit(tmp_path / "plain", 6)
+    found, expected = scheduled.run(), asyncio.run(one_by_one(plain, 6))
+    assert sum(row["reward"] for row in expected) > 0
+    for name in ("reward", "policy_entropy", "loss", "grad_norm"):
+        assert [row.get(name) for row in found] == [row.get(name) for row in expected]
+    assert all(map(torch.equal, scheduled.model.parameters(), plain.model.parameters()))
 
 
 def test_with_staleness_it_learns_too_and_no_token_is_older_than_allowed(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class LocalSampler:
     def __init__(self, model: CausalLM, end_id: int, config: SamplerConfig = SamplerConfig()) -> None:
         self.model, self.end_id, self._config = model, end_id, config
         self.policy_version = 0
-        self.decoded_tokens = 0
+        self.decoded_tokens = self.prefilled_tokens = 0
         self.busy_seconds = 0.0
         # Those past the configured number only fill up passes.
         self._slots = [_Slot(number) for number in range(self._padded(config.slots))]
@@ -216,6 +216,7 @@ class LocalSampler:
         lefts = [slot.request.prompt[len(slot.ids) : -1] for slot in slots if slot.request]
         if not any(lefts):
             return
+        self.prefilled_tokens += sum(map(len, lefts))
         T = self._padded(max(map(len, lefts)))
         ids = np.zeros((len(slots), T), np.int64)
         positions = np.zeros((len(slots), T), np.int64)
