@@ -191,7 +191,7 @@ async def test_an_evaluation_of_the_checkpoint_gives_what_the_loop_measured(
     research = resolve(research_config("brief"), overrides=(model, *(f"limits.{limit}" for limit in limits)))
     config = EvalConfig(name="held-out", questions=folder / "questions" / "held-out.jsonl", corpus=name, date=DATE)
     found = await run_eval(config, research, Environment(home=home), out=tmp_path / "eval")
-    assert found.report.graders["exact"].avg.value == whole[1]["sft"]
+    assert found.report.graders["exact"].avg.mean == whole[1]["sft"]
     records = {row.task_id: row.trajectory for row in read_records(tmp_path / "eval" / "attempts.jsonl", AttemptRecord)}
     for expected in read_records(folder / "held_out" / "sft.trajectories.jsonl", Trajectory):
         mine = records[expected.task_id]

@@ -93,6 +93,8 @@ def loop_figures(folder: Path) -> dict[str, Any]:
         figures[f"{name}_last"] = round(_mean(values[-ends:]), 4)
     figures["rl_steps"] = len(rl)
     seconds = {stage: sum(row["seconds"] for row in metrics(folder, stage)) for stage in STAGES}
+    doses = sorted((folder / "primer").glob("dose-*"))
+    seconds["primer"] += sum(row["seconds"] for dose in doses for row in metrics(folder / "primer", dose.name))
     figures["seconds"] = {stage: round(spent) for stage, spent in seconds.items() if spent}
     return figures
 

@@ -118,7 +118,7 @@ def _supervised(folders: Sequence[Path], names: Sequence[str]) -> str:
         lines = {name: series(metrics(f, stage), "loss") for f, name in zip(folders, names, strict=True)}
         if any(lines.values()):
             figures.append(
-                _figure(f"{_STAGE_NAMES[stage]}: loss", "nats per trained token, over steps", line_chart(lines))
+                _figure(f"{_STAGE_NAMES[stage]}: loss", "weighted nats per token, over steps", line_chart(lines))
             )
     solved = {name: series(metrics(f, "primer"), "pass_rate") for f, name in zip(folders, names, strict=True)}
     if any(solved.values()):

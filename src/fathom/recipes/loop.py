@@ -34,7 +34,7 @@ from fathom.llm.local.chat import LocalChat
 from fathom.llm.local.files import TOKENIZER_CONFIG
 from fathom.llm.local.load import load_tokenizer, use_threads
 from fathom.llm.protocol import Sampling
-from fathom.llm.render.formats import NANO
+from fathom.llm.render.formats import chat_format
 from fathom.llm.render.renderer import Renderer
 from fathom.recipes.attempts import AttemptAt, attempts
 from fathom.recipes.closed import ensure_closed
@@ -116,7 +116,7 @@ class Loop:
         tests = self._questions("held-out", other_base, config.asked, config.held_out_questions)
         taught = await self._oracle("oracle", taught_tasks, world)
         texts = list(reading_texts(base, config.reading_texts, derive_seed(config.seed, "reading")))
-        renderer = Renderer(self._tokenizer(texts, taught), NANO)
+        renderer = Renderer(self._tokenizer(texts, taught), chat_format(config.tokenizer.chat))
         agent = Apprentice(config, renderer)
         async with agent.chatting() as chat:
             measure = partial(self._measure, chat=chat, world=held_out, tasks=tests)
@@ -173,6 +173,8 @@ class Loop:
         outcome = make_questions(base, kinds, pipeline, path.with_suffix(".shards"))
         if not outcome.items:
             raise ConfigError(f"no {name} question came through", hint=f"shapes drawn: {kinds.shapes}; see max_lookups")
+        if len(outcome.items) < count:
+            self.say(f"{name}: {len(outcome.items):,} of {count:,} questions; a world of so many pages gives no more")
         self._save_funnel(f"questions {name}", outcome.funnel)
         return write_tasks(outcome, path)
 
@@ -298,7 +300,7 @@ class Loop:
         if not (folder / TOKENIZER_CONFIG).exists():  # written last
             said = [m.content for t in taught[:_TOKENIZER_TEXTS] for s in t.segments for m in s.messages]
             tokenizer = train_tokenizer([*texts[:_TOKENIZER_TEXTS], *said], self.config.tokenizer)
-            save_tokenizer(tokenizer, folder)
+            save_tokenizer(tokenizer, folder, chat_format(self.config.tokenizer.chat))
         return load_tokenizer(folder)
 
     def _train(self, stage: str, agent: Apprentice, rows: Sequence[Row], config: SupervisedConfig) -> None:
@@ -306,6 +308,8 @@ class Loop:
         config = config.model_copy(update={"seed": derive_seed(self.config.seed, stage)})
 
         def on_step(step: int, steps: int, metrics: dict[str, Any]) -> None:
+            if (task := asyncio.current_task()) and task.cancelling():  # by Ctrl-C, which comes to nothing else here
+                raise asyncio.CancelledError
             if (step + 1) % 100 == 0 or step + 1 == steps:
                 spent = time.perf_counter() - began
                 self.say(f"{stage}: step {step + 1} of {steps}, loss {metrics['loss']:.3f}, {spent:.0f} s")

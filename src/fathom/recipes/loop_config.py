@@ -117,6 +117,8 @@ class LoopConfig(Config):
                 f"the tokenizer's {self.tokenizer.vocab_size} ids do not fit the model's {self.model.vocab_size}: "
                 "set model.vocab_size too"
             )
+        if self.rollout.group < 2:
+            raise ValueError("rollout.group: a rollout alone has nothing to be compared with, take 2 or more")
         return self
 
 

@@ -87,7 +87,7 @@ async def make_trajectories(
 def _weights_of(model: str) -> list[int]:
     """What tells the weights of a model in a folder from later ones."""
     kind, _, folder = model.partition(":")
-    if kind != "local" or not (path := Path(folder) / WEIGHTS).is_file():
+    if kind != "local" or not (path := Path(folder).expanduser() / WEIGHTS).is_file():
         return []
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]

@@ -56,25 +56,26 @@ class TaskPool:
 
     def refresh(self, step: int) -> int:
         """At every `refresh_steps`-th step take mastered tasks out for good and hopeless ones back to the reserve, and
-        fill up from the reserve. Gives how many were exchanged."""
+        fill up from the reserve; where that is empty they stay. Gives how many were exchanged."""
         if step % self._config.refresh_steps:
             return 0
         often, last = self._config.mastered_after, self._config.hopeless_after
-        gone = []
+        gone: list[tuple[str, bool]] = []
         for task_id in self._active:
             rates = self._rates.get(task_id, [])
             if len(rates) >= often and min(rates[-often:]) >= self._config.mastered:
-                self._mastered.add(task_id)
-                gone.append(task_id)
+                gone.append((task_id, True))
             elif len(rates) >= last and not any(rates[-last:]):
-                gone.append(task_id)
+                gone.append((task_id, False))
         gone = gone[: len(self._reserve)]  # a small set is rather kept than emptied
-        for task_id in gone:
+        for task_id, mastered in gone:
             self._active.remove(task_id)
             self._active.append(self._reserve.pop(0))
             if task_id in self._queue:
                 self._queue.remove(task_id)
-            if task_id not in self._mastered:
+            if mastered:
+                self._mastered.add(task_id)
+            else:
                 self._rates[task_id] = []
                 self._reserve.append(task_id)
         return len(gone)

@@ -4,16 +4,20 @@
 `trainer.pt` (optimizer) and `trainer.json` (step and whatever else it counts). A checkpoint appears whole or not.
 """
 
+import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from fathom.core.errors import StoreFault
 from fathom.core.model import canonical_json
 from fathom.core.texts import sync_folder
 from fathom.llm.local.files import CONFIG, WEIGHTS
@@ -44,17 +48,20 @@ def save_checkpoint(
     optimizer: Optimizer,
     state: Mapping[str, Any],
 ) -> None:
-    """Replace the checkpoint at `folder`. A crash or a loss of power at any moment leaves the old or the new one."""
+    """Replace the checkpoint at `folder`. A crash or a loss of power at any moment leaves the old or the new one.
+
+    Raises `StoreFault` where the disk does not take it; the old one stands then."""
     draft, old = folder.with_name(folder.name + ".tmp"), folder.with_name(folder.name + ".old")
     for leftover in (draft, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    save_model(model, renderer, draft)
-    torch.save(optimizer.state_dict(), draft / OPTIMIZER)
-    (draft / STATE).write_text(canonical_json(dict(state)) + "\n", encoding="utf-8")
-    for file in draft.iterdir():
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-    sync_folder(draft)
+    with _stored(folder):
+        save_model(model, renderer, draft)
+        (draft / OPTIMIZER).write_bytes(_packed(optimizer.state_dict()))
+        (draft / STATE).write_text(canonical_json(dict(state)) + "\n", encoding="utf-8")
+        for file in draft.iterdir():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+        sync_folder(draft)
     if folder.exists():
         folder.rename(old)
     draft.rename(folder)
@@ -73,6 +80,22 @@ def load_checkpoint(folder: Path, model: CausalLM, optimizer: Optimizer) -> dict
     optimizer.load_state_dict(torch.load(folder / OPTIMIZER, weights_only=True))
     state: dict[str, Any] = json.loads((folder / STATE).read_bytes())
     return state
+
+
+@contextmanager
+def _stored(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        hint = "free some space, then give the same command again"
+        raise StoreFault(f"{folder} cannot be written: {error}", hint=hint) from None
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    # In memory first: torch's own writer tells a full disk from nothing else.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
 def _llama_config(config: LMConfig, renderer: Renderer) -> dict[str, Any]:

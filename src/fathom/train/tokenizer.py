@@ -13,6 +13,7 @@ from pydantic import Field
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from fathom.core.config import Config
+from fathom.core.errors import ConfigError
 from fathom.core.model import canonical_json
 from fathom.core.texts import write_durably
 from fathom.llm.local.files import TOKENIZER, TOKENIZER_CONFIG
@@ -53,8 +54,13 @@ class TokenizerConfig(Config):
 
 
 def train_tokenizer(texts: Iterable[str], config: TokenizerConfig = TokenizerConfig()) -> Tokenizer:
-    """A tokenizer of exactly `vocab_size` ids where the texts have enough to merge. Deterministic in the texts."""
+    """A tokenizer of exactly `vocab_size` ids where the texts have enough to merge. Deterministic in the texts. Raises
+    `ConfigError` where bytes, pieces and the tokens of the chat format alone are more."""
     chat = chat_format(config.chat)
+    least = len(pre_tokenizers.ByteLevel.alphabet()) + len(chat.special) + len(config.pieces)
+    if least > config.vocab_size:
+        hint = f"at least {least} are needed for bytes, pieces and special tokens"
+        raise ConfigError(f"tokenizer.vocab_size: {config.vocab_size} ids are too few", hint=hint)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

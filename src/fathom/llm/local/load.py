@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -42,12 +43,14 @@ def load_model(folder: Path) -> CausalLM:
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise InputError(folder / WEIGHTS, "corrupt", str(error)) from None
-    if model.config.tied:
-        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
     try:
+        if model.config.tied:
+            weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
         model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    except RuntimeError as error:
-        raise InputError(folder / WEIGHTS, "corrupt", str(error).splitlines()[0]) from None
+    except (KeyError, RuntimeError) as error:
+        raise InputError(
+            folder / WEIGHTS, "corrupt", f"not the weights of this model: {error}".splitlines()[0]
+        ) from None
     return model
 
 
@@ -79,7 +82,7 @@ def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
     if (
         settings.get("model_type") != "llama"
         or settings.get("mlp_bias")
-        or rotary.get("rope_type", "default") != "default"
+        or (rotary.get("rope_type") or rotary.get("type", "default")) != "default"
     ):
         raise InputError(
             path,
@@ -103,3 +106,6 @@ def _lm_config(settings: dict[str, Any], path: Path) -> LMConfig:
         )
     except KeyError as error:
         raise InputError(path, "corrupt", f"it lacks {error}") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise InputError(path, "unsupported", wrong) from None

@@ -10,6 +10,7 @@ Reference: Tongyi DeepResearch report 2510.24701 section 3.6 (ReAct and context-
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import Field
@@ -184,8 +185,9 @@ def _rounds(task: Task, segment: Segment) -> Iterator[Segment]:
             turns=(Turn(message=Message(role="assistant", content=reply), trainable=True),),
         )
         report = report_now
-        following = next((later for later in segment.turns[at + 1 :] if not later.trainable), None)
-        last = f"{action}\n{following.message.content}" if following else ""
+        results = takewhile(lambda later: not later.trainable, segment.turns[at + 1 :])  # one for each of its calls
+        told = "\n".join(result.message.content for result in results)
+        last = f"{action}\n{told}" if told else ""
 
 
 def _split(content: str) -> tuple[str, str]:

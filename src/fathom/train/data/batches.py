@@ -34,14 +34,16 @@ def plan_steps(lengths: Sequence[int], tokens_per_step: int, epochs: float, seed
     """The rows of each step, as indices: epochs, shuffled unless the seed is None, cut into steps of at most
     `tokens_per_step` tokens.
 
-    A row longer than that is a step of its own. A fraction of an epoch takes the first rows of its shuffle.
+    A row longer than that is a step of its own. A fraction of an epoch takes the first rows of its shuffle; there
+    is at least one in all.
     """
     order: list[int] = []
     for epoch in range(int(np.ceil(epochs))):
         shuffled = np.arange(len(lengths))
         if seed is not None:
             shuffled = np.random.default_rng(derive_seed(seed, "epoch", epoch)).permutation(shuffled)
-        order += shuffled[: round(len(lengths) * min(1.0, epochs - epoch))].tolist()
+        share = round(len(lengths) * min(1.0, epochs - epoch))
+        order += shuffled[: share if epoch else max(1, share)].tolist()
     steps: list[list[int]] = []
     room = 0
     for index in order:
