@@ -12,6 +12,9 @@ def bench(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the shared data sets [../shared/data beside the checkout].")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="A file for the curves of benches that have some (rollout).")
+    ] = None,
 ) -> None:
     """Measure a part of fathom; the last line of the output is one JSON object with figures and goals."""
     from fathom.bench import harness
@@ -31,5 +34,6 @@ def bench(
         progress=lambda line: typer.echo(line, err=True),
         shared_data=data or find_shared_data(),
         home=Environment.read().home,
+        page=page,
     )
     typer.echo(canonical_json(result))

@@ -34,13 +34,15 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 class BenchOptions:
     """`quick`: end within 50 seconds on two busy cores, with smaller sizes. `shared_data`: the folder of data sets that
     come beside the repository, None where there is none. `scratch`: an empty folder that is removed afterwards.
-    `home`: fathom's data home, for assets and corpora that are already there."""
+    `home`: fathom's data home, for assets and corpora that are already there. `page`: where a bench that has curves
+    writes them, as a page."""
 
     quick: bool
     progress: Callable[[str], None]
     shared_data: Path | None
     scratch: Path
     home: Path
+    page: Path | None = None
 
 
 class Bench(Protocol):
@@ -83,7 +85,13 @@ def load(name: str) -> Bench:
 
 
 def measure(
-    bench: Bench, *, quick: bool, progress: Callable[[str], None], shared_data: Path | None, home: Path
+    bench: Bench,
+    *,
+    quick: bool,
+    progress: Callable[[str], None],
+    shared_data: Path | None,
+    home: Path,
+    page: Path | None = None,
 ) -> dict[str, Any]:
     """Run `bench` in a scratch folder of its own and give the result object that ends its output.
 
@@ -91,7 +99,7 @@ def measure(
     """
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix=f"fathom-bench-{bench.NAME}-") as scratch:
-        figures = dict(bench.run(BenchOptions(quick, progress, shared_data, Path(scratch), home)))
+        figures = dict(bench.run(BenchOptions(quick, progress, shared_data, Path(scratch), home, page)))
     return {
         "bench": bench.NAME,
         "figures": figures,

@@ -13,6 +13,8 @@ import asyncio
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
@@ -45,16 +47,20 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     use_threads(2)
     mean_s, groups, steps = (0.1, 2, 2) if options.quick else (0.5, 8, 6)
     figures: dict[str, Figure] = {"mean_tool_seconds": mean_s, "rollouts": groups * _GROUP}
-    results = {}
+    results: dict[str, _Measured] = {}
     for name, staleness in (("lockstep", -1), ("async", 0), ("async_stale1", 1)):
         options.progress(name)
         results[name] = asyncio.run(_measure(staleness, mean_s, groups, steps))
-        figures[f"{name}_step_seconds"], figures[f"{name}_busy_frac"] = (round(value, 3) for value in results[name][:2])
-    figures["model_busy_frac"] = figures["async_stale1_busy_frac"]
-    figures["speedup"] = round(results["lockstep"][0] / results["async"][0], 2)
-    figures["speedup_stale1"] = round(results["lockstep"][0] / results["async_stale1"][0], 2)
-    figures["stale_frac"] = results["async"][2]
-    figures["stale1_stale_frac"] = round(results["async_stale1"][2], 3)
+        figures[f"{name}_step_seconds"] = round(results[name].step_seconds, 3)
+        figures[f"{name}_busy_frac"] = round(results[name].busy_frac, 3)
+    lockstep, plain, ahead = results.values()
+    figures["model_busy_frac"] = figures["async_busy_frac"]
+    figures["speedup"] = round(lockstep.step_seconds / plain.step_seconds, 2)
+    figures["speedup_stale1"] = round(lockstep.step_seconds / ahead.step_seconds, 2)
+    figures["stale_frac"] = plain.stale_frac
+    figures["stale1_stale_frac"] = round(ahead.stale_frac, 3)
+    if options.page is not None:
+        _write_page(options.page, results)
     options.progress("http")
     local_s, http_s = asyncio.run(_measure_transports(*((16, 3) if options.quick else (64, 9))))
     figures["in_process_seconds"], figures["http_seconds"] = round(local_s, 3), round(http_s, 3)
@@ -86,9 +92,27 @@ class _Barrier:
             self._open = asyncio.Event()
 
 
-async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> tuple[float, float, float]:
-    """(seconds of a step, share of the time in which the model samples or trains, share of tokens that were sampled by
-    older weights)."""
+@dataclass(frozen=True)
+class _Measured:
+    """Seconds of a step, share of the time in which the model samples or trains, share of turns sampled by older
+    weights; and (seconds since the start, rollouts trained on by then) after each step."""
+
+    step_seconds: float
+    busy_frac: float
+    stale_frac: float
+    trained: tuple[tuple[float, float], ...]
+
+
+def _write_page(path: Path, results: Mapping[str, _Measured]) -> None:
+    from fathom.evals.charts import line_chart
+
+    lines = {name: ((0.0, 0.0), *measured.trained) for name, measured in results.items()}
+    head = "<!doctype html><meta charset=utf-8><title>Rollouts under slow tools</title>"
+    text = "<h1>Rollouts under slow tools</h1><p>Rollouts trained on, over seconds.</p>"
+    path.write_text(f"{head}{text}{line_chart(lines, low=0.0)}\n", encoding="utf-8")
+
+
+async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> _Measured:
     from fathom.rollout.scheduler import RolloutConfig, RolloutScheduler
     from fathom.train.rl.trainer import RLConfig, RLTrainer
 
@@ -104,7 +128,8 @@ async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> tu
 
     config = RolloutConfig(batch=groups, group=_GROUP, staleness=max(0, staleness))
     scheduler = RolloutScheduler(_tasks(), attempt, reward, config)
-    seconds, train_seconds, stale, tokens = 0.0, 0.0, 0, 0
+    train_seconds, stale, tokens = 0.0, 0, 0
+    curve: list[tuple[float, float]] = []
     began = time.perf_counter()
     busy_before = sampler.busy_seconds
     for step in range(steps):
@@ -114,12 +139,13 @@ async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> tu
         await asyncio.to_thread(_train, trainer, batch, step)
         train_seconds += time.perf_counter() - trained
         ages = [step - turn.policy_version for g in batch for r in g.rollouts for turn in _sampled(r.trajectory)]
+        curve.append((round(time.perf_counter() - began, 3), (step + 1) * groups * _GROUP))
         stale, tokens = stale + sum(age > 0 for age in ages), tokens + len(ages)
     seconds = time.perf_counter() - began
     busy = sampler.busy_seconds - busy_before + train_seconds
     await scheduler.close()
     await sampler.close()
-    return seconds / steps, min(1.0, busy / seconds), stale / tokens
+    return _Measured(seconds / steps, min(1.0, busy / seconds), stale / tokens, tuple(curve))
 
 
 async def _measure_transports(rollouts: int, rounds: int) -> tuple[float, float]:

@@ -280,6 +280,20 @@ async def test_masks_cover_the_policy_and_nothing_else(taught: Sampled) -> None:
         assert max(size) < whole
 
 
+async def test_a_round_is_shown_the_results_of_all_calls(taught: Sampled) -> None:
+    attempted = taught.kept[0]
+    (segment,) = attempted.trajectory.segments
+    at = next(n for n, turn in enumerate(segment.turns) if not turn.trainable)
+    second = segment.turns[at].model_copy(update={"message": Message(role="tool", content="What the second one gives")})
+    segment = segment.model_copy(update={"turns": (*segment.turns[: at + 1], second, *segment.turns[at + 1 :])})
+    trajectory = attempted.trajectory.model_copy(update={"segments": (segment,)})
+    changed = attempted.model_copy(update={"trajectory": trajectory})
+    shown = [each.segment.start[1].content for each in samples_of(changed, "iterresearch", Provenance(seed=1))]
+    assert segment.turns[at].message.content in shown[1]
+    assert second.message.content in shown[1]
+    assert second.message.content not in shown[2]
+
+
 async def test_the_report_of_a_round_holds_nothing_that_comes_later(taught: Sampled) -> None:
     for attempted in taught.kept[:20]:
         seen = attempted.task.question

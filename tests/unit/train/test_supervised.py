@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from fathom.core.errors import ConfigError, InputError, TrainingFault
+from fathom.core.errors import ConfigError, InputError, StoreFault, TrainingFault
 from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.llm.local.load import load_model
@@ -194,6 +195,52 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(InputError, match="corrupt"):
         load_model(tmp_path)
+
+
+def test_positions_scaled_in_either_spelling_are_refused(tmp_path: Path) -> None:
+    save_model(fresh(), RENDERER, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for key, value in (("rope_parameters", {"rope_type": "linear"}), ("rope_scaling", {"type": "linear", "factor": 2})):
+        other = {name: each for name, each in config.items() if name != "rope_parameters"} | {key: value}
+        (tmp_path / "config.json").write_text(json.dumps(other))
+        with pytest.raises(InputError, match="unscaled"):
+            load_model(tmp_path)
+
+
+def test_weights_and_settings_that_are_no_model_are_refused(tmp_path: Path) -> None:
+    save_model(fresh(), RENDERER, tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    save_file({"other": torch.zeros(2)}, tmp_path / "model.safetensors")
+    for change, why in (
+        ({}, "not the weights"),
+        ({"tie_word_embeddings": True}, "not the weights"),
+        ({"vocab_size": 0}, "vocab_size"),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
+        with pytest.raises(InputError, match=why):
+            load_model(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
+def test_a_disk_that_takes_no_checkpoint_leaves_the_old_one(tmp_path: Path) -> None:
+    import resource
+
+    model, optimizer = fresh(), make_optimizer(fresh(), CONFIG.optimizer)
+    save_checkpoint(tmp_path / "checkpoint", model, RENDERER, optimizer, {"step": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (100, (tmp_path / "checkpoint" / "model.safetensors").stat().st_size + 100):  # weights, then tokenizer
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            with pytest.raises(StoreFault, match="cannot be written"):
+                save_checkpoint(tmp_path / "checkpoint", model, RENDERER, optimizer, {"step": 2, "more": "x" * 10**6})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert (load_checkpoint(tmp_path / "checkpoint", model, optimizer) or {})["step"] == 1
+
+
+def test_a_tokenizer_of_too_few_ids_is_refused() -> None:
+    with pytest.raises(ConfigError, match="too few"):
+        train_tokenizer(["x"], TokenizerConfig(vocab_size=300, pieces=tuple(f"piece{n}" for n in range(60))))
 
 
 def test_metrics_forget_what_a_resumed_run_does_again(tmp_path: Path) -> None:
