@@ -80,17 +80,25 @@ def trajectories(
     model: Annotated[
         str, typer.Option("--model", help="oracle, which knows how a question was made, or any model.")
     ] = "oracle",
+    agent: Annotated[str, typer.Option(help="How to research: brief, react, tongyi or guided.")] = "brief",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the agent, as limits.sampling.temperature=0.7.")
+    ] = None,
     tries: Annotated[int, typer.Option("--tries", min=1, help="Attempts at each question.")] = 1,
     seed: Seed = 0,
 ) -> None:
     """Attempt the questions, keep what is correct and well formed; prints the funnel."""
     import asyncio
 
+    from fathom.recipes.research import AGENTS, research_config
     from fathom.recipes.synthesis import make_trajectories, read_tasks
     from fathom.synth.pipeline import funnel_table
 
+    if agent not in AGENTS:
+        raise ConfigError(f"there is no agent {agent!r}", hint=f"there are {', '.join(AGENTS)}")
+    research = resolve(research_config(AGENTS[agent]), overrides=settings or ()).model_copy(update={"model": model})
     tasks = read_tasks(questions)
-    sampled = asyncio.run(make_trajectories(corpus, tasks, model, out, tries=tries, seed=seed))
+    sampled = asyncio.run(make_trajectories(corpus, tasks, research, out, tries=tries, seed=seed))
     sys.stdout.write(f"{funnel_table(sampled.funnel)}\n{out}: {len(sampled.kept):,} trajectories\n")
 
 

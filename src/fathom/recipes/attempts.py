@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from fathom.core.seeds import derive_seed
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
+from fathom.llm.calling import CallingStrategy
 from fathom.llm.protocol import ChatModel
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt, research_config
 from fathom.world.limited import LimitedWorld
@@ -22,6 +23,7 @@ def attempts(
     research: ResearchConfig | None = None,
     *,
     name: str = "",
+    strategy: CallingStrategy = "tagged",
     tool_slots: int | None = None,
 ) -> AttemptAt:
     """Attempts of the agent in the world, unrecorded. `model` gives the model for a task and seed, mostly the same one.
@@ -39,7 +41,7 @@ def attempts(
             research=config,
             task=task,
             date=task.date or DATE,
-            strategy="tagged",
+            strategy=strategy,
             model_name=name or chat.name,
             world_name=world.name,
             seed=derive_seed(seed, "attempt", task.id) % 2**31,

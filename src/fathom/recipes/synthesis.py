@@ -14,9 +14,11 @@ from fathom.corpus.closed.knowledge import KnowledgeBase
 from fathom.grading.exact import ExactGrader
 from fathom.grading.protocol import Grade
 from fathom.llm.local.files import WEIGHTS
+from fathom.recipes.ask import strategy_for
 from fathom.recipes.attempts import attempts
 from fathom.recipes.corpora import open_corpus
 from fathom.recipes.models import open_model
+from fathom.recipes.research import ResearchConfig
 from fathom.synth.pipeline import Outcome, PipelineConfig, run_pipeline
 from fathom.synth.protocol import Provenance
 from fathom.synth.questions import QuestionConfig, question_parts
@@ -52,22 +54,27 @@ def read_tasks(path: Path) -> tuple[Task, ...]:
 
 
 async def make_trajectories(
-    corpus: str, tasks: Sequence[Task], model: str, out: Path, *, tries: int, seed: int
+    corpus: str, tasks: Sequence[Task], research: ResearchConfig, out: Path, *, tries: int, seed: int
 ) -> Sampled:
-    """Attempts of the `brief` agent at the tasks in the corpus; those that pass all filters go to `out`. `model` is
-    "oracle" or a model's spec. Until all are done, finished ones stand beside `out`, and the same call goes on from
-    them. Raises `ConfigError` for tasks that the corpus or the oracle cannot serve."""
+    """Attempts of an agent at the tasks in the corpus; those that pass all filters go to `out`. `research.model` is
+    "oracle", which acts as `brief`, or a model's spec. Until all are done, finished ones stand beside `out`, and the
+    same call goes on from them. Raises `ConfigError` for tasks that the corpus or the oracle cannot serve."""
+    model = research.model
     if not tasks:
         raise ConfigError("there is no question to attempt")
     if model == "oracle" and not all("plan" in task.meta for task in tasks):
         raise ConfigError("the oracle answers only questions that fathom synth questions has made")
+    if model == "oracle" and research.agent != "brief":
+        raise ConfigError("the oracle acts as the agent brief", hint="--model SPEC for other agents")
     environment = Environment.read()
     snapshot = open_corpus(corpus, environment.home)
     world = SimulatedWorld(snapshot)
     chat = None if model == "oracle" else open_model(model, environment)
-    attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world)
+    strategy = strategy_for(research, environment)
+    attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world, research, strategy=strategy)
     identity = [task.model_dump(mode="json") for task in tasks]
-    digest = content_hash([snapshot.hash, model, _weights_of(model), identity, tries, seed])
+    agent = [research.model_dump(mode="json"), strategy]
+    digest = content_hash([snapshot.hash, agent, _weights_of(model), identity, tries, seed])
     record = out.with_name(f"{out.stem}.{digest[:12]}.attempts.jsonl")
     try:
         await _see_support(tasks[0], world, corpus)

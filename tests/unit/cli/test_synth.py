@@ -56,6 +56,21 @@ def test_questions_trajectories_and_samples(capsys: pytest.CaptureFixture[str], 
         assert len(samples) >= least
 
 
+@pytest.mark.parametrize("agent", ["brief", "react"])
+def test_any_agent_and_model_may_try(capsys: pytest.CaptureFixture[str], home: Path, agent: str) -> None:
+    assert run(capsys, "questions", "closed", "--out", "q.jsonl", "--count", "2", "--shapes", "chain1=1")[0] == 0
+    first, second = read_records(home / "q.jsonl", Task)
+    replies = [f"<think>\nI know.\n</think>\n<answer>{answer}</answer>" for answer in (first.answers[0], "nothing")]
+    (home / "r.jsonl").write_text("".join(json.dumps({"content": reply}) + "\n" for reply in replies))
+    args = (
+        "trajectories closed --questions q.jsonl --out t.jsonl --model scripted:r.jsonl --set limits.malformed_limit=2"
+    )
+    code, out, err = run(capsys, *args.split(), "--agent", agent)
+    assert code == 0, err
+    assert next(line for line in out.splitlines() if line.startswith("correct")).split()[1:3] == ["2", "1"]
+    assert second.id != first.id
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -77,6 +92,9 @@ def test_questions_trajectories_and_samples(capsys: pytest.CaptureFixture[str], 
         ("trajectories closed --questions other.jsonl --out t.jsonl", "of another corpus"),
         ("trajectories closed --questions plain.jsonl --out t.jsonl", "the oracle answers only"),
         ("trajectories closed --questions plain.jsonl --out t.jsonl --tries 0", "--tries"),
+        ("trajectories closed --questions plain.jsonl --out t.jsonl --agent nobody", "no agent 'nobody'"),
+        ("trajectories closed --questions other.jsonl --out t.jsonl --agent react", "acts as the agent brief"),
+        ("trajectories closed --questions plain.jsonl --out t.jsonl --set limits.none=1", "limits.none"),
         ("trajectories none --questions plain.jsonl --out t.jsonl --model x", "no corpus 'none'"),
         ("export --questions plain.jsonl --trajectories none.jsonl --out s.jsonl", "none.jsonl: missing"),
         ("export --questions plain.jsonl --trajectories plain.jsonl --out s.jsonl", "corrupt: row 1"),
