@@ -7,6 +7,7 @@ has model, optimizer, step, the pool of tasks, and of the scheduler what was und
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,7 +142,8 @@ async def train_rl(
         pass
     trainer.policy.policy_version = version
     try:
-        with MetricsLog(folder, from_step=first) as log:
+        # One thread for all updates: memory that glibc frees in a thread is kept for that thread, gigabytes in each.
+        with MetricsLog(folder, from_step=first) as log, ThreadPoolExecutor(1, "updates") as updates:
             for step in range(first, config.steps):
                 if _reached(recent, config):
                     break
@@ -149,7 +151,7 @@ async def train_rl(
                 groups = await rollouts.batch(step)
                 sampled = time.perf_counter()
                 # In a thread, so that rollouts which may be ahead of this update go on meanwhile.
-                metrics = await asyncio.to_thread(trainer.step, groups, step)
+                metrics = await asyncio.get_running_loop().run_in_executor(updates, trainer.step, groups, step)
                 for group in groups:
                     pool.record(group.task.id, group.pass_rate)
                 metrics["active_histogram"] = pool.histogram()
