@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 26
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777777")
 _MAX_POINTS = 240
+_NOTHING = '<p class="none">no data</p>'
 
 
 def line_chart(lines: Mapping[str, Series], *, low: float | None = None, high: float | None = None) -> str:
@@ -23,7 +24,7 @@ def line_chart(lines: Mapping[str, Series], *, low: float | None = None, high: f
     }
     clean = {name: line for name, line in clean.items() if line}
     if not clean:
-        return '<p class="none">no data</p>'
+        return _NOTHING
     xs = [x for line in clean.values() for x, _ in line]
     ys = [y for line in clean.values() for _, y in line]
     bottom, top = min(ys) if low is None else low, max(ys) if high is None else high
@@ -33,6 +34,9 @@ def line_chart(lines: Mapping[str, Series], *, low: float | None = None, high: f
     for colour, line in zip(_cycle(len(clean)), clean.values(), strict=True):
         points = " ".join(f"{_x(x, left, right):.1f},{_y(y, bottom, top):.1f}" for x, y in line)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
+        if len(line) == 1:  # a line of one point is not seen
+            x, y = points.split(",")
+            parts.append(f'<circle cx="{x}" cy="{y}" r="2.5" fill="{colour}"/>')
     legend = ""
     if len(clean) > 1:
         keys = zip(_cycle(len(clean)), clean, strict=True)
@@ -44,7 +48,7 @@ def line_chart(lines: Mapping[str, Series], *, low: float | None = None, high: f
 def share_chart(rows: Sequence[tuple[float, Sequence[float]]], labels: Sequence[str]) -> str:
     """Shares over steps, stacked: one bar for each row, one colour for each label."""
     if not rows:
-        return '<p class="none">no data</p>'
+        return _NOTHING
     rows = rows[:: max(1, len(rows) // 90)]
     inner = WIDTH - _LEFT - _RIGHT
     step = inner / len(rows)
@@ -68,6 +72,8 @@ def share_chart(rows: Sequence[tuple[float, Sequence[float]]], labels: Sequence[
 def graph_chart(graph: Mapping[str, Any]) -> str:
     """A question's graph: given things on the left, the answer on the right, unknowns between, edges with names."""
     nodes = {node["id"]: node for node in graph["nodes"]}
+    if not nodes:
+        return _NOTHING
     columns = _columns(nodes, graph["edges"])
     rows = max(len(column) for column in columns)
     width, height = max(WIDTH, 190 * len(columns)), 34 + 64 * rows
@@ -84,7 +90,7 @@ def graph_chart(graph: Mapping[str, Any]) -> str:
         x, y = x0 + (x1 - x0) * at, y0 + (y1 - y0) * at - 4
         parts.append(f'<text x="{x:.0f}" y="{y:.0f}" class="edge">{escape(relation)}</text>')
     for name, (x, y) in places.items():
-        role = nodes[name].get("role", "unknown")
+        role = escape(nodes[name].get("role", "unknown"))
         label = str(nodes[name]["label"])
         short = label if len(label) <= 26 else label[:25] + "…"
         half = 4 + 3.2 * len(short)

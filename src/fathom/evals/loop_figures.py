@@ -3,17 +3,41 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fathom.core.errors import ConfigError
 from fathom.core.jsonl import read_object, read_rows
 from fathom.evals.charts import Series
+from fathom.evals.stats import bootstrap
 
 STAGES = ("cpt", "sft", "primer", "rl", "sft2")
+# What is judged question by question, and the stages before and after it.
+TURNS = {"rl": ("sft", "rl"), "second_turn": ("rl", "sft2")}
+# Changes that all point one way: five come about by chance in 6 % of cases (both ways counted), six in 3 %.
+_FEWEST_CHANGED = 6
 _ENDS = 10  # steps at the start and at the end of RL whose mean reward is told
 # 97.5 % points of Student's t by degrees of freedom.
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 _STUDENT_MORE = 2.228  # the point of ten, a little wide for more
+
+
+class Change(NamedTuple):
+    """Held-out accuracy after a turn less that before it, over the same questions, with the 95 % interval of the
+    difference; `gained` questions were answered right only after it, `lost` ones only before."""
+
+    difference: float
+    low: float
+    high: float
+    questions: int
+    gained: int
+    lost: int
+
+    @property
+    def verdict(self) -> str:
+        """Better or worse where the interval leaves out 0 and does not rest on a handful of questions."""
+        if self.low <= 0 <= self.high or self.gained + self.lost < _FEWEST_CHANGED:
+            return "not told apart"
+        return "better" if self.low > 0 else "worse"
 
 
 def read_loop(folder: Path) -> dict[str, Any]:
@@ -44,6 +68,21 @@ def held_out(folder: Path) -> dict[str, dict[str, int]]:
     """Of each stage that was measured, whether each held-out question was answered right (1) or not (0)."""
     paths = {stage: folder / "held_out" / f"{stage}.json" for stage in STAGES}
     return {stage: read_object(path, "correct")["correct"] for stage, path in paths.items() if path.exists()}
+
+
+def changes(folder: Path) -> dict[str, Change]:
+    """What each turn of `TURNS` changed, of those measured before and after it. The interval is a bootstrap's over
+    questions, each paired with itself."""
+    right = held_out(folder)
+    found = {}
+    for turn, (before, after) in TURNS.items():
+        asked = [name for name in right.get(before, {}) if name in right.get(after, {})]
+        if not asked:
+            continue
+        steps = [right[after][name] - right[before][name] for name in asked]
+        over = bootstrap(steps)
+        found[turn] = Change(over.mean, over.low, over.high, len(steps), steps.count(1), steps.count(-1))
+    return found
 
 
 def metrics(folder: Path, stage: str) -> list[dict[str, Any]]:
@@ -80,10 +119,14 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
 
 
 def loop_figures(folder: Path) -> dict[str, Any]:
-    """Held-out accuracy by stage; mean reward and entropy of the first and last ten steps of RL, of a short one of
-    either half; seconds by stage."""
+    """Held-out accuracy by stage and what each turn changed of it; mean reward and entropy of the first and last ten
+    steps of RL, of a short one of either half; seconds by stage."""
     figures: dict[str, Any] = {
         "held_out": {stage: round(_mean(list(right.values())), 4) for stage, right in held_out(folder).items() if right}
+    }
+    figures["changes"] = {
+        turn: {**{name: round(value, 4) for name, value in change._asdict().items()}, "verdict": change.verdict}
+        for turn, change in changes(folder).items()
     }
     rl = metrics(folder, "rl")
     ends = min(_ENDS, len(rl) // 2)
@@ -104,7 +147,8 @@ def mean_figures(figures: Sequence[dict[str, Any]]) -> dict[str, tuple[float, fl
     found: dict[str, list[float]] = {}
     for each in figures:
         ends = {name: value for name, value in each.items() if name.startswith(("reward", "policy_entropy"))}
-        for name, value in {**each["held_out"], **ends}.items():
+        turns = {f"{turn}_change": change["difference"] for turn, change in each["changes"].items()}
+        for name, value in {**each["held_out"], **turns, **ends}.items():
             found.setdefault(name, []).append(value)
     several = {name: values for name, values in found.items() if len(values) > 1}
     means = {name: student_interval(values) for name, values in several.items()}

@@ -1,7 +1,7 @@
 """The report of a loop as one HTML page: funnels, questions with their graphs, attempts before and after, curves.
 
-It reads what the loop left in its folder, or in several folders of different seeds, and nothing else. Missing stages
-are left out, so a report can be made of a loop that is under way.
+It reads what the loop left in its folder, or in several folders of different seeds, and nothing else. It says which
+stages are missing, so a report can be made of a loop that is under way.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,9 @@ from fathom.core.trajectory import Trajectory
 from fathom.evals.charts import graph_chart, line_chart, share_chart
 from fathom.evals.loop_figures import (
     STAGES,
+    TURNS,
+    Change,
+    changes,
     held_out,
     loop_names,
     metrics,
@@ -33,9 +36,11 @@ _STAGE_NAMES = {
     "rl": "RL",
     "sft2": "second turn: SFT on its own trajectories",
 }
+_TURN_NAMES = {"rl": "RL", "second_turn": "second turn"}
 _HISTOGRAM = ("0", "below 1/4", "below 1/2", "below 3/4", "below 1", "1")
 _RL_CHARTS = (
     ("reward", "Mean reward", "share of rollouts whose answer is right", 0.0, 1.0),
+    ("loss", "Loss", "the surrogate, over trained tokens; a step without signal has none", None, None),
     ("policy_entropy", "Entropy", "mean of -log p over sampled tokens, nats", 0.0, None),
     ("rollout_tokens", "Length", "tokens the policy wrote in a rollout", 0.0, None),
     ("tool_calls", "Tool calls", "per rollout", 0.0, None),
@@ -61,6 +66,7 @@ def write_loop_report(folders: Sequence[Path], out: Path) -> None:
         f"held-out questions from another world of {about['config']['held_out_pages']:,} pages</p>",
         "<h2>Held-out accuracy</h2>",
         _accuracy_table(folders, names),
+        _changes(folders, names),
         "<h2>Supervised training</h2>",
         _supervised(folders, names),
         "<h2>Reinforcement learning</h2>",
@@ -86,11 +92,10 @@ def _accuracy_table(folders: Sequence[Path], names: Sequence[str]) -> str:
     for stage in STAGES:
         each = [sum(m[stage].values()) / len(m[stage]) if m.get(stage) else None for m in measured]
         values = [value for value in each if value is not None]
-        if not values:
-            continue
-        cells = [f'<td class="n">{"" if value is None else f"{value:.3f}"}</td>' for value in each]
-        if comparable and len(values) == len(folders):
-            cells.append(f"<td>{_interval(values, len(measured[0][stage]))}</td>")
+        cells = [f'<td class="n">{"not measured" if value is None else f"{value:.3f}"}</td>' for value in each]
+        if comparable:
+            whole = len(values) == len(folders)
+            cells.append(f"<td>{_interval(values, len(measured[0][stage])) if whole else ''}</td>")
         rows.append(f"<tr><td>{_STAGE_NAMES[stage]}</td>{''.join(cells)}</tr>")
     note = "Share of held-out questions answered right by the greedy policy. None of their entities was trained on."
     if comparable:
@@ -98,6 +103,35 @@ def _accuracy_table(folders: Sequence[Path], names: Sequence[str]) -> str:
         note += f" The interval is {over}, of 95 %."
     heads = "".join(f"<th>{escape(name)}</th>" for name in ["after", *head])
     return f'<table><tr>{heads}</tr>{"".join(rows)}</table><p class="small">{note}</p>'
+
+
+def _changes(folders: Sequence[Path], names: Sequence[str]) -> str:
+    found = [changes(folder) for folder in folders]
+    comparable = repeat_each_other(folders)
+    lines = []
+    for turn in TURNS:
+        for name, each in zip(names, found, strict=True):
+            whose = f"{name}, " if len(folders) > 1 else ""
+            lines.append(f"{whose}{_TURN_NAMES[turn]}: {_change(each.get(turn))}")
+        values = [each[turn].difference for each in found if turn in each]
+        if comparable and len(values) == len(folders):
+            mean, half = student_interval(values)
+            lines.append(f"mean over {len(folders)} seeds, {_TURN_NAMES[turn]}: {mean:+.3f} ± {half:.3f}")
+    note = (
+        "What RL with its primer changed after SFT, and the second turn after RL: the difference of accuracy over the "
+        "same questions, its interval a bootstrap's over them."
+    )
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="changes">{items}</ul><p class="small">{note}</p>'
+
+
+def _change(change: Change | None) -> str:
+    if change is None:
+        return "not measured"
+    return (
+        f"{change.difference:+.3f} (95 %: {change.low:+.3f} to {change.high:+.3f}) of {change.questions}, "
+        f"{change.verdict}; {change.gained} gained, {change.lost} lost"
+    )
 
 
 def _interval(values: Sequence[float], n: int) -> str:
@@ -108,6 +142,10 @@ def _interval(values: Sequence[float], n: int) -> str:
     return f"{values[0]:.3f} ({low:.3f} to {high:.3f})"
 
 
+def _missing(what: str) -> str:
+    return f'<p class="none">{what}</p>'
+
+
 def _figure(title: str, what: str, chart: str) -> str:
     return f'<div><h3>{escape(title)}</h3>{chart}<p class="small">{escape(what)}</p></div>'
 
@@ -116,14 +154,12 @@ def _supervised(folders: Sequence[Path], names: Sequence[str]) -> str:
     figures = []
     for stage in ("cpt", "sft", "sft2"):
         lines = {name: series(metrics(f, stage), "loss") for f, name in zip(folders, names, strict=True)}
-        if any(lines.values()):
-            figures.append(
-                _figure(f"{_STAGE_NAMES[stage]}: loss", "weighted nats per token, over steps", line_chart(lines))
-            )
+        figures.append(
+            _figure(f"{_STAGE_NAMES[stage]}: loss", "weighted nats per token, over steps", line_chart(lines))
+        )
     solved = {name: series(metrics(f, "primer"), "pass_rate") for f, name in zip(folders, names, strict=True)}
-    if any(solved.values()):
-        what = "share of harder questions solved at temperature 1, over doses of their trajectories"
-        figures.append(_figure("Primer of RL", what, line_chart(solved, low=0.0)))
+    what = "share of harder questions solved at temperature 1, over doses of their trajectories"
+    figures.append(_figure("Primer of RL", what, line_chart(solved, low=0.0)))
     return f'<div class="charts">{"".join(figures)}</div>'
 
 
@@ -135,8 +171,9 @@ def _rl(folders: Sequence[Path], names: Sequence[str]) -> str:
         lines = {label: smoothed(series(each, name), window) for each, label in zip(rows, names, strict=True)}
         what += f", running mean of {window} steps" if window > 1 else ""
         figures.append(_figure(title, what, line_chart(lines, low=low, high=high)))
-    shares = [(row["step"], row["pass_histogram"]) for row in rows[0]]
-    figures.append(_figure("Pass rates", f"share of groups by pass rate, {names[0]}", share_chart(shares, _HISTOGRAM)))
+    for each, label in zip(rows, names, strict=True):
+        shares = [(row["step"], row["pass_histogram"]) for row in each]
+        figures.append(_figure(f"Pass rates, {label}", "share of groups by pass rate", share_chart(shares, _HISTOGRAM)))
     return f'<div class="charts">{"".join(figures)}</div>'
 
 
@@ -151,12 +188,14 @@ def _funnels(folder: Path) -> str:
         )
         table = f"<table><tr><th>part</th><th>in</th><th>out</th><th>dropped</th></tr>{rows}</table>"
         parts.append(f"<h3>{escape(funnel['name'])}</h3>{table}")
-    return "".join(parts)
+    return "".join(parts) or _missing("no funnel yet")
 
 
 def _questions(folder: Path) -> str:
     path = folder / "questions" / "held-out.jsonl"
     tasks = list(read_records(path, Task)) if path.exists() else []
+    if not tasks:
+        return _missing("no held-out questions yet")
     by_shape: dict[str, list[Task]] = {}
     for task in tasks:
         by_shape.setdefault(str(task.meta.get("shape")), []).append(task)
@@ -179,7 +218,7 @@ def _attempts(folder: Path) -> str:
         sides[stage] = {t.task_id: t for t in read_records(samples, Trajectory)} if samples.exists() else {}
     right = held_out(folder)
     if not right.keys() >= sides.keys():
-        return '<p class="none">not measured yet</p>'
+        return _missing("not measured yet")
     common = [name for name in sides["sft"] if name in sides["rl"] and name in tasks]
     changed = sorted(common, key=lambda name: -abs(right["rl"][name] - right["sft"][name]))
     parts = []
@@ -189,7 +228,7 @@ def _attempts(folder: Path) -> str:
             for stage, when in (("sft", "before RL"), ("rl", "after RL"))
         )
         parts.append(f'<h3>{escape(tasks[name].question)}</h3><div class="pair">{halves}</div>')
-    return "".join(parts)
+    return "".join(parts) or _missing("no attempts kept")
 
 
 def _attempt(trajectory: Trajectory, right: int, when: str) -> str:

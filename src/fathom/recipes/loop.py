@@ -55,7 +55,7 @@ from fathom.synth.reading import reading_texts
 from fathom.synth.trajectories.oracle import OracleChat
 from fathom.synth.trajectories.samples import default_filters
 from fathom.synth.trajectories.sampling import Sampled, rejection_sample
-from fathom.train.data.rows import Row, count_tokens, row_of_messages, row_of_text, row_of_transcript, rows_of_segment
+from fathom.train.data.rows import Row, count_tokens, row_of_messages, row_of_text, row_of_transcript, rows_of_segments
 from fathom.train.metrics import METRICS
 from fathom.train.rl.trainer import RLTrainer, train_rl
 from fathom.train.supervised import CHECKPOINT, SupervisedConfig, train_supervised
@@ -134,8 +134,9 @@ class Loop:
             before = (*taught_tasks, *harder_tasks, *rl_tasks)
             if config.second_turn and (own := await self._own(chat, lived_in, base, before)):
                 agent.restart(self.folder / "sft" / CHECKPOINT)
-                rows = [row for t in own for segment in t.segments for row in rows_of_segment(segment).rows]
-                self._train("sft2", agent, self._replayed(rows, reading), config.sft)
+                built = rows_of_segments(segment for t in own for segment in t.segments)
+                self.say(f"sft2: {len(built.rows):,} rows, {built.forks:,} forks, {built.dropped_ids:,} ids dropped")
+                self._train("sft2", agent, self._replayed(built.rows, reading), config.sft)
                 await measure("sft2")
         return self.accuracy
 

@@ -4,7 +4,7 @@ A run that resumes at step n first forgets what was written from n on, so that a
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,12 +32,12 @@ class MetricsLog:
             self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=from_step)
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """One line; numbers in it also go to TensorBoard."""
+        """One line; numbers in it also go to TensorBoard, those of a list one by one as `name/0`, `name/1`, ..."""
         append(self._path, [{"step": step, **values}])
         if self._board is not None:
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self._board.add_scalar(name, value, step)
+            for name, value in _scalars(values):
+                self._board.add_scalar(name, value, step)
+            self._board.flush()  # or a killed run lacks there what its checkpoint will not do again
 
     def __enter__(self) -> "MetricsLog":
         return self
@@ -47,3 +47,11 @@ class MetricsLog:
     ) -> None:
         if self._board is not None:
             self._board.close()
+
+
+def _scalars(values: Mapping[str, Any]) -> Iterator[tuple[str, int | float]]:
+    for name, value in values.items():
+        if isinstance(value, int | float):
+            yield name, value
+        elif isinstance(value, list | tuple):
+            yield from _scalars({f"{name}/{place}": each for place, each in enumerate(value)})

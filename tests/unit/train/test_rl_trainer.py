@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.unit.train.test_metrics import assert_the_board_shows_the_lines, on_the_board
 
 from fathom.core.message import Message
 from fathom.core.seeds import derive_seed
@@ -88,6 +89,18 @@ def test_rows_of_one_rollout_are_one_member_of_the_group() -> None:
 def test_a_group_without_signal_gives_no_rows_but_its_tokens_count() -> None:
     chosen = select([group(rollout(1), rollout(1)), group(rollout(0)), group(rollout(1), rollout(0))], SelectConfig())
     assert (len(chosen.rows), chosen.signal, chosen.trained_tokens) == (2, 1, 15)
+
+
+def test_how_far_prompts_departed_is_counted_over_rollouts_in_the_loss() -> None:
+    def departing(reward: float, kept: int, outcome: str = "scored") -> Rollout:
+        first = rollout(reward, outcome)
+        turns = (turn((7, 8, 9)), turn((7, 8)).model_copy(update={"prompt_kept": kept}))
+        segments = (Segment(role="react", start=(), turns=turns),)
+        return first.model_copy(update={"trajectory": first.trajectory.model_copy(update={"segments": segments})})
+
+    groups = [group(departing(1, 5), departing(0, 3), departing(0, 1), departing(0, 0, "masked"))]
+    metrics = batch_metrics(groups, select(groups, SelectConfig()))
+    assert (metrics["forks"], metrics["dropped_ids"]) == (2, (5 - 3) + (5 - 1))
 
 
 def test_outcomes() -> None:
@@ -217,7 +230,12 @@ def test_an_interrupted_run_goes_on_as_it_would_have(tmp_path: Path) -> None:
         first.stop_after = cut
         with pytest.raises(KeyboardInterrupt):
             first.run()
+        assert_the_board_shows_the_lines(tmp_path / str(cut))
         assert told(Bandit(tmp_path / str(cut), 10).run()) == whole
+        assert_the_board_shows_the_lines(tmp_path / str(cut))
+    shown = on_the_board(tmp_path / "1")
+    assert shown.keys() >= {"reward", "loss", "policy_entropy", "forks", "dropped_ids", "active_histogram/4"}
+    assert sum(shown[f"pass_histogram/{place}"][0][1] for place in range(6)) == 8  # groups of a batch
 
 
 def test_staleness_zero_gives_what_a_plain_loop_gives(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from fathom.core.trajectory import Segment, Turn
 from fathom.llm.local.initial import initialise
 from fathom.llm.local.lm import CausalLM, LMConfig
 from fathom.train.data.batches import micro_batches, packed, padded, plan_steps
-from fathom.train.data.rows import Row, rows_of_segment
+from fathom.train.data.rows import Row, rows_of_segment, rows_of_segments
 from fathom.train.optimize import cross_entropy
 
 MODEL = initialise(
@@ -65,6 +65,16 @@ def test_a_prompt_that_departs_opens_a_new_row_and_no_token_counts_twice() -> No
     assert [row.ids for row in built.rows] == [(1, 2, 3, 4), (1, 2, 3, 9, 6)]
     assert [row.weights for row in built.rows] == [(0, 0, 1, 1), (0, 0, 0, 0, 1)]
     assert (built.forks, built.dropped_ids) == (1, 1)
+
+
+def test_rows_of_several_segments_and_the_sums_of_their_counts() -> None:
+    departed = segment(turn(0, (1, 2), (3, 4)), turn(2, (9,), (6,)))
+    extended = segment(turn(0, (1,), (2,)), turn(2, (3,), (4,)))
+    built = rows_of_segments((departed, extended, departed), 0.5)
+    parts = [rows_of_segment(each, 0.5).rows for each in (departed, extended, departed)]
+    assert built.rows == (*parts[0], *parts[1], *parts[2])
+    assert (len(built.rows), built.forks, built.dropped_ids) == (5, 2, 4)
+    assert rows_of_segments(()) == ((), 0, 0)
 
 
 def test_a_turn_without_tokens_is_refused() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.unit.train.test_metrics import assert_the_board_shows_the_lines, on_the_board
 
 from fathom.core.errors import ConfigError, InputError, StoreFault, TrainingFault
 from fathom.llm.local.initial import initialise
@@ -22,7 +23,6 @@ from fathom.llm.render.renderer import Renderer
 from fathom.train.checkpoint import load_checkpoint, save_checkpoint, save_model
 from fathom.train.data.batches import TokenBatch, padded
 from fathom.train.data.rows import Row
-from fathom.train.metrics import MetricsLog
 from fathom.train.optimize import OptimizerConfig, cross_entropy, learning_rate, make_optimizer, update
 from fathom.train.supervised import SupervisedConfig, train_supervised
 from fathom.train.tokenizer import TokenizerConfig, train_tokenizer
@@ -107,7 +107,8 @@ def test_training_learns_and_a_second_call_only_loads(tmp_path: Path) -> None:
     train_supervised(model, RENDERER, some_rows(), CONFIG, tmp_path)
     found = losses(tmp_path)
     assert found[-1][1] < found[0][1] - 0.3
-    assert (tmp_path / "tensorboard").is_dir()
+    assert_the_board_shows_the_lines(tmp_path)
+    assert on_the_board(tmp_path).keys() >= {"loss", "grad_norm", "lr", "tokens", "trained_tokens"}
     again = fresh()
     train_supervised(again, RENDERER, some_rows(), CONFIG, tmp_path)
     assert losses(tmp_path) == found
@@ -155,6 +156,7 @@ def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(
         child.wait()
         train_supervised(fresh(), RENDERER, some_rows(), CONFIGS[kind], folder)
         assert losses(folder) == losses(tmp_path / "whole")
+        assert_the_board_shows_the_lines(folder)
 
 
 def test_a_checkpoint_that_was_being_replaced_is_there(tmp_path: Path) -> None:
@@ -241,15 +243,3 @@ def test_a_disk_that_takes_no_checkpoint_leaves_the_old_one(tmp_path: Path) -> N
 def test_a_tokenizer_of_too_few_ids_is_refused() -> None:
     with pytest.raises(ConfigError, match="too few"):
         train_tokenizer(["x"], TokenizerConfig(vocab_size=300, pieces=tuple(f"piece{n}" for n in range(60))))
-
-
-def test_metrics_forget_what_a_resumed_run_does_again(tmp_path: Path) -> None:
-    with MetricsLog(tmp_path) as log:
-        for step in range(5):
-            log.write(step, {"loss": step})
-    with (tmp_path / "metrics.jsonl").open("a") as torn:
-        torn.write('{"step": 5, "lo')
-    with MetricsLog(tmp_path, from_step=3) as log:
-        log.write(3, {"loss": 30})
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["step"], row["loss"]) for row in rows] == [(0, 0), (1, 1), (2, 2), (3, 30)]

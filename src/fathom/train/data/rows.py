@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Built(NamedTuple):
-    """Rows of one segment. `forks` counts prompts that departed from what came before, `dropped_ids` the sampled and
+    """Rows of segments. `forks` counts prompts that departed from what came before, `dropped_ids` the sampled and
     shown ids that such prompts no longer had."""
 
     rows: tuple[Row, ...]
@@ -71,6 +71,13 @@ def rows_of_segment(segment: Segment, advantage: float = 0.0) -> Built:
         logprobs += [0.0] * len(prompt) + list(sampled_logprobs)
     close()
     return Built(tuple(rows), forks, dropped)
+
+
+def rows_of_segments(segments: Iterable[Segment], advantage: float = 0.0) -> Built:
+    """The rows of all these, each by `rows_of_segment`, and the sums of its counts."""
+    each = [rows_of_segment(segment, advantage) for segment in segments]
+    rows = tuple(row for built in each for row in built.rows)
+    return Built(rows, sum(built.forks for built in each), sum(built.dropped_ids for built in each))
 
 
 def _tokens(turn: Turn) -> tuple[Sequence[int], Sequence[int], Sequence[float]]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from fathom.core.config import Config
 from fathom.rollout.group import Group, Rollout
-from fathom.train.data.rows import Row, rows_of_segment
+from fathom.train.data.rows import Row, rows_of_segments
 from fathom.train.rl.advantage import AdvantageKind, group_advantages
 
 
@@ -27,7 +27,8 @@ class SelectConfig(Config):
 
 class Selected(NamedTuple):
     """`rows` have gradient; `trained_tokens` counts the policy's tokens of all rollouts in the loss, those of zero
-    advantage too. The counts are of rollouts, drift of prompts that departed from what was sampled."""
+    advantage too. The counts are of rollouts; `forks` and `dropped_ids` say, over the rollouts in the loss, how far
+    prompts departed from what was sampled."""
 
     rows: tuple[Row, ...]
     trained_tokens: int
@@ -36,6 +37,7 @@ class Selected(NamedTuple):
     failed: int
     signal: int
     forks: int
+    dropped_ids: int
     rollouts: int
 
 
@@ -55,17 +57,17 @@ def advantages(group: Group, config: SelectConfig) -> dict[int, float]:
 def select(groups: Sequence[Group], config: SelectConfig) -> Selected:
     """Rows and counts of a batch of groups."""
     rows: list[Row] = []
-    trained = signal = forks = in_loss = 0
+    trained = signal = forks = dropped = in_loss = 0
     for group in groups:
         found = advantages(group, config)
         in_loss += len(found)
         signal += any(found.values())
         for place, advantage in found.items():
-            for segment in group.rollouts[place].trajectory.segments:
-                built = rows_of_segment(segment, advantage)
-                forks += built.forks
-                trained += sum(row.trained for row in built.rows)
-                rows += built.rows if advantage else ()
+            built = rows_of_segments(group.rollouts[place].trajectory.segments, advantage)
+            forks += built.forks
+            dropped += built.dropped_ids
+            trained += sum(row.trained for row in built.rows)
+            rows += built.rows if advantage else ()
     everyone = [rollout for group in groups for rollout in group.rollouts]
     failed = _count(everyone, "failed")
     return Selected(
@@ -76,6 +78,7 @@ def select(groups: Sequence[Group], config: SelectConfig) -> Selected:
         failed=failed,
         signal=signal,
         forks=forks,
+        dropped_ids=dropped,
         rollouts=len(everyone),
     )
 

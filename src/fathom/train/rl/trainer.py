@@ -100,6 +100,7 @@ def batch_metrics(groups: Sequence[Group], chosen: Selected) -> dict[str, Any]:
         "infra_share": _mean([met_infrastructure(r.trajectory) for group in groups for r in group.rollouts]),
         "signal_groups": chosen.signal,
         "forks": chosen.forks,
+        "dropped_ids": chosen.dropped_ids,
         "oldest_version": min(versions, default=0),
         "newest_version": max(versions, default=0),
     }
