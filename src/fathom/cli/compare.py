@@ -16,14 +16,14 @@ def compare(
     intervals, and over how many loops.
     """
     from fathom.core.model import canonical_json
-    from fathom.evals.loop_figures import loop_figures, loop_names, mean_figures, read_loop, repeat_each_other
+    from fathom.evals.loop_figures import loop_commits, loop_figures, loop_names, mean_figures, repeat_each_other
     from fathom.evals.loop_report import write_loop_report
 
     names = loop_names(folders)
     figures = [loop_figures(folder) for folder in folders]
     for name, found in zip(names, figures, strict=True):
         typer.echo(canonical_json({"loop": name, **found}))
-    commits = sorted({str(read_loop(folder)["commit"]) for folder in folders})
+    commits = sorted({commit for folder in folders for commit in loop_commits(folder)})
     if repeat_each_other(folders):
         typer.echo(canonical_json({"mean_half_width_loops": mean_figures(figures), "commits": commits}))
     if len(commits) > 1:

@@ -45,6 +45,14 @@ def read_loop(folder: Path) -> dict[str, Any]:
     return read_object(folder / "loop.json", "config", "commit", hint="name folders of loops")
 
 
+def loop_commits(folder: Path) -> list[str]:
+    """The commits by which a loop came about; those of the loop it is a branch of first."""
+    own = read_loop(folder)
+    source = read_object(folder / "branch.json") if (folder / "branch.json").exists() else {}
+    found = [*source.get("commits", []), *(own.get("commits") or [own["commit"]])]
+    return list(dict.fromkeys(map(str, found)))
+
+
 def repeat_each_other(folders: Sequence[Path]) -> bool:
     """Whether the loops are several of one configuration but for their seeds: then a mean over them says something."""
     configs = [read_loop(folder)["config"] for folder in folders]

@@ -19,6 +19,7 @@ from fathom.evals.loop_figures import (
     Change,
     changes,
     held_out,
+    loop_commits,
     loop_names,
     metrics,
     read_loop,
@@ -58,7 +59,7 @@ def write_loop_report(folders: Sequence[Path], out: Path) -> None:
     style = resources.files("fathom.evals").joinpath("loop_report.css").read_text(encoding="utf-8")
     first = folders[0]
     about = read_loop(first)
-    commits = dict.fromkeys(str(read_loop(folder)["commit"]) for folder in folders)
+    commits = dict.fromkeys(commit for folder in folders for commit in loop_commits(folder))
     names = loop_names(folders)
     parts = [
         f"<h1>The circle: {escape(', '.join(names))}</h1>",

@@ -7,7 +7,7 @@ from typing import Any
 from fathom.core.errors import ConfigError
 from fathom.core.model import canonical_json
 from fathom.core.texts import write_durably
-from fathom.recipes.identity import read_identity
+from fathom.recipes.identity import commits_of, read_identity
 from fathom.recipes.loop_config import LoopConfig
 
 IDENTITY = "loop.json"
@@ -63,5 +63,5 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
         if (source / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, folder / name)
-    told = {"source": source.name, "commit": identity.get("commit", "")}
+    told = {"source": source.name, "commits": commits_of(identity)}
     write_durably(folder / BRANCH, canonical_json(told).encode() + b"\n")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from fathom.core.config import resolve
 from fathom.core.errors import ConfigError
+from fathom.evals.loop_figures import loop_commits
 from fathom.recipes import loop as loops
 from fathom.recipes.identity import claim
 from fathom.recipes.loop import Loop
@@ -54,7 +55,7 @@ def test_a_branch_takes_over_what_its_settings_would_give(
     branch(source, resolve(BASE, overrides=(change,)), tmp_path / "branch")
     assert {name for name in FILES if not (tmp_path / "branch" / name).exists()} == left_out
     told = json.loads((tmp_path / "branch" / "branch.json").read_bytes())
-    assert told == {"source": "source", "commit": json.loads((source / "loop.json").read_bytes())["commit"]}
+    assert told == {"source": "source", "commits": [json.loads((source / "loop.json").read_bytes())["commit"]]}
     (source / "sft" / "checkpoint" / "model.safetensors").write_text("later")
     branch(source, BASE, tmp_path / "branch")  # done already
     assert (tmp_path / "branch" / "sft" / "checkpoint" / "model.safetensors").read_text() == FILES[0]
@@ -73,6 +74,17 @@ def test_a_wrong_source_claims_no_folder(source: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigError):
             loops.run_loop(config, tmp_path / "new", lambda line: None, source=wrong)
         assert not (tmp_path / "new" / "loop.json").exists()
+
+
+def test_the_commits_of_all_runs_are_kept(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = loop_commits(source)
+    for commit in ("later", "later", "last"):
+        monkeypatch.setattr("fathom.recipes.identity.code_version", lambda commit=commit: commit)
+        claim(source / "loop.json", BASE.model_dump(mode="json"))
+    assert loop_commits(source) == [*first, "later", "last"]
+    claim(tmp_path / "branch" / "loop.json", BASE.model_dump(mode="json"))
+    branch(source, BASE, tmp_path / "branch")
+    assert loop_commits(tmp_path / "branch") == [*first, "later", "last"]
 
 
 def test_ctrl_c_ends_a_stage_at_its_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
