@@ -181,6 +181,34 @@ def test_every_answer_is_unique_by_enumeration(seed: int, tmp_path: Path) -> Non
     assert kinds >= {"decade", "description"}
 
 
+def on_cycles(formula: Formula) -> set[str]:
+    """The variables that are left when those with one neighbour among them are taken off, and again."""
+    pairs = {frozenset((t.left, t.right)) for t in formula.triples if isinstance(t.right, str)}
+    while ends := {v for v in set().union(*pairs) if sum(v in pair for pair in pairs) == 1}:
+        pairs = {pair for pair in pairs if not pair & ends}
+    return set().union(*pairs)
+
+
+@pytest.mark.parametrize("length", [3, 4, 5])
+def test_a_cycle_is_of_unnamed_things_and_all_of_it_is_needed_for_the_one_answer(length: int, tmp_path: Path) -> None:
+    base = knowledge(ClosedConfig(pages=300, seed=30 + length))
+    config = QuestionConfig(shapes={f"cycle{length}": 1.0}, obfuscations=1)
+    outcome = make_questions(base, config, PipelineConfig(count=25, shard=50, seed=length), tmp_path)
+    joined = Joined(base)
+    assert len(outcome.items) == 25
+    assert any(payload["meta"]["obfuscations"] for payload in outcome.items)
+    for task in map(Task.model_validate, outcome.items):
+        formula = parse(task.meta["formula"])
+        cycle = on_cycles(formula)
+        assert len(cycle) == length
+        assert "T" in cycle
+        assert joined.answers(formula) == {task.answers[0]}
+        for triple in formula.triples:
+            if {triple.left, triple.right} <= cycle:
+                rest = tuple(each for each in formula.triples if each is not triple)
+                assert len(joined.answers(formula.model_copy(update={"triples": rest}))) > 1
+
+
 def test_a_union_by_hand() -> None:
     film = next(n for n in BASE.domain("director") if BASE.objects(n, "director"))
     other = next(n for n in BASE.domain("director") if BASE.objects(n, "director") != BASE.objects(film, "director"))

@@ -23,14 +23,15 @@ from fathom.corpus.closed.pages import entity_page
 from fathom.synth.pipeline import Part
 from fathom.synth.protocol import Drop, Item, Keep
 from fathom.synth.sailorfog.draft import Draft, picture, plan
-from fathom.synth.sailorfog.shapes import draw_chain, draw_fog, draw_intersection, draw_union, obfuscate
+from fathom.synth.sailorfog.shapes import draw_chain, draw_cycle, draw_fog, draw_intersection, draw_union, obfuscate
 from fathom.synth.sailorfog.writer import write
-from fathom.synth.webshaper.formula import Formula, answers, show
+from fathom.synth.webshaper.formula import answers, needless, show
 
 
 class QuestionConfig(Config):
     """What kinds of questions are made, as relative weights by shape: `chainN` of N hops, `bothN` with N constraints on
-    one entity, `eitherN` with one of them a union ("A or B"), `fogN` a subgraph of N facts without those not needed."""
+    one entity, `eitherN` with one of them a union ("A or B"), `fogN` a subgraph of N facts without those not needed,
+    `cycleN` a cycle of N entities none of which is named, with the clues it takes to tell them."""
 
     shapes: dict[str, Annotated[float, Field(ge=0)]] = Field(
         default={"chain1": 3, "chain2": 3, "chain3": 1, "both2": 2, "either2": 1, "fog4": 2, "fog6": 1},
@@ -60,7 +61,7 @@ class QuestionConfig(Config):
         return shapes
 
 
-_SMALLEST = {"chain": 1, "both": 1, "either": 2, "fog": 2}
+_SMALLEST = {"chain": 1, "both": 1, "either": 2, "fog": 2, "cycle": 3}
 _SHAPE = re.compile(r"([a-z]+)([0-9]{1,3})")
 
 
@@ -103,8 +104,16 @@ class Draw:
 def draw(base: KnowledgeBase, shape: str, random: Random) -> Draft | None:
     """A draft of that shape, None where the place it was tried at has none."""
     kind, size = _kind_and_size(shape)
-    drawn = {"chain": draw_chain, "both": draw_intersection, "either": draw_union, "fog": draw_fog}[kind]
-    return drawn(base, size, random)
+    return _DRAWN[kind](base, size, random)
+
+
+_DRAWN = {
+    "chain": draw_chain,
+    "both": draw_intersection,
+    "either": draw_union,
+    "fog": draw_fog,
+    "cycle": draw_cycle,
+}
 
 
 class Unique:
@@ -144,18 +153,9 @@ class Needed:
         self._base = base
 
     def decide(self, item: Item[Any]) -> Keep | Drop:
-        triples = item.payload.formula.triples
-        if item.payload.shape.startswith("chain"):
+        if item.payload.shape.startswith("chain") or needless(item.payload.formula, self._base) is None:
             return Keep()
-        for left_out in triples:
-            rest = Formula(triples=tuple(t for t in triples if t is not left_out))
-            if "T" in _variables(rest) and answers(rest, self._base, limit=2) == (item.payload.answer,):
-                return Drop(reason="redundant clue")
-        return Keep()
-
-
-def _variables(formula: Formula) -> set[str]:
-    return {name for t in formula.triples for name in (t.left, t.right) if isinstance(name, str)}
+        return Drop(reason="redundant clue")
 
 
 class Word:

@@ -13,7 +13,7 @@ from fathom.core.errors import ConfigError
 from fathom.corpus.closed.knowledge import ClosedConfig, Fact, KnowledgeBase, knowledge
 from fathom.corpus.closed.names import SYLLABLE_ZH, SYLLABLES, TWO, WORDS, Words
 from fathom.corpus.closed.pages import documents, entity_page, entity_page_zh, where_stated
-from fathom.corpus.closed.schema import RELATION_BY_NAME, RELATIONS, TYPES
+from fathom.corpus.closed.schema import RELATION_BY_NAME, RELATIONS, TYPES, WORDS_ZH
 
 CONFIG = ClosedConfig(pages=600, seed=3)
 
@@ -110,15 +110,60 @@ def test_there_are_true_cycles(base: KnowledgeBase) -> None:
     assert joined - base.count + 1 > base.count / 2
 
 
-def test_chinese_pages_state_the_same_facts(base: KnowledgeBase) -> None:
-    for number in (0, 39, base.ranges["city"].start, base.ranges["prize"].start):
-        page = entity_page_zh(base, number)
-        assert [each.fact for each in sorted(page.statements)] == sorted(base.facts(number))
-        assert page.document.aliases == (base.entity(number).name,)
-        for link in page.document.links:
-            assert page.document.text[link.offset : link.offset + len(link.anchor)] == link.anchor
-    both = list(documents(ClosedConfig(pages=100, langs=("en", "zh"))))
-    assert len({document.url for document in both}) == len(both) > 150
+def test_chinese_pages_state_the_facts_that_the_english_ones_do(base: KnowledgeBase) -> None:
+    for number in range(base.count):
+        page, english = entity_page_zh(base, number), entity_page(base, number)
+        assert Counter(each.fact for each in page.statements) == Counter(each.fact for each in english.statements)
+        assert {each.fact for each in page.statements} >= set(base.facts(number))
+        for fact, start, end in page.statements:
+            sentence = page.document.text[start:end]
+            value = (
+                base.name_zh(fact.object) if isinstance(fact.object, int) else WORDS_ZH.get(fact.object, fact.object)
+            )
+            assert value in sentence
+            assert any(word in sentence for word in (base.name_zh(fact.subject), "它", "他", "她"))
+            assert sentence.count("。") == sentence.endswith("。") == 1
+        assert page.document.aliases == (base.entity(number).name, *base.aliases_zh(number))
+        assert len(page.document.aliases) == 1 + len(english.document.aliases)
+        assert all(alias in page.document.text for alias in page.document.aliases[1:])
+
+
+def test_chinese_pages_have_nothing_english_and_come_out_the_same() -> None:
+    config = CONFIG.model_copy(update={"langs": ("en", "zh")})
+    both = list(documents(config))
+    assert both == list(documents(config))
+    assert [document.lang for document in both] == ["en"] * config.pages + ["zh"] * config.pages
+    assert len({document.url for document in both}) == len(both)
+    chinese = {document.url: document for document in both if document.lang == "zh"}
+    for document in chinese.values():
+        assert not re.search(r"[A-Za-z ()]", document.title + document.text)
+        assert document.text.startswith(document.title)
+        for link in document.links:
+            assert document.text[link.offset : link.offset + len(link.anchor)] == link.anchor
+            assert link.target in chinese
+    assert any("（历史学家）" in document.title for document in chinese.values())
+
+
+def test_a_chinese_distractor_tells_of_the_same_entities_as_the_english_one() -> None:
+    config = ClosedConfig(pages=200, distractors=0.2, langs=("en", "zh"))
+    base, pages = knowledge(config), list(documents(config))
+    pairs = zip(pages[: config.pages], pages[config.pages :], strict=True)
+    chronicles = [(en, zh) for en, zh in pairs if en.categories == ("chronicle",)]
+    assert len(chronicles) == 40
+    for en, zh in chronicles:
+        named = [base.named(link.anchor) for link in en.links]
+        assert {base.name_zh(number) for number in named if number is not None} == {link.anchor for link in zh.links}
+
+
+def test_every_relation_and_word_has_its_chinese() -> None:
+    words = [word for relation in RELATIONS for word in relation.words]
+    assert set(WORDS_ZH) == set(words)
+    assert len(set(WORDS_ZH.values())) == len(words)
+    for relation in RELATIONS:
+        assert len(set(relation.zh)) >= 2
+        assert bool(relation.inverse_zh) == bool(relation.inverse)
+        for form in (*relation.zh, *relation.inverse_zh):
+            assert form.count("{o}") == form.count("{s}") + form.count("{p}") == 1
 
 
 def test_words_are_all_different_and_fall_apart_in_one_way() -> None:

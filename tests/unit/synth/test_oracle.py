@@ -110,6 +110,17 @@ def test_fog_has_real_cycles(tasks: list[Task]) -> None:
     assert all(cycles(task) == 0 for task in tasks if task.meta["shape"].startswith("chain"))
 
 
+def test_it_answers_those_cycles_to_which_searches_lead(tmp_path: Path) -> None:
+    """Fewer than of other shapes: a clue fits several entities, and only the cycle tells them apart."""
+    config = QuestionConfig(shapes={"cycle3": 1.0, "cycle4": 1.0})
+    outcome = make_questions(knowledge(CONFIG), config, PipelineConfig(count=60, shard=60, seed=4), tmp_path / "q")
+    cycles = [Task.model_validate(item) for item in outcome.items]
+    world = SimulatedWorld(ensure_closed("w", tmp_path / "home", CONFIG))
+    sampled = asyncio.run(rejection_sample(cycles, attempts(OracleChat, world), ExactGrader(), default_filters()))
+    assert {attempted.task.meta["shape"] for attempted in sampled.kept} == {"cycle3", "cycle4"}
+    assert {row.part: row.dropped for row in sampled.funnel}["no leak"] == {}
+
+
 def acted(segment: Segment) -> list[str]:
     """The model's actions, without thoughts."""
     return [THOUGHT.sub("", turn.message.content).strip() for turn in segment.turns if turn.trainable]

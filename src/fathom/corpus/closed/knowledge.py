@@ -17,7 +17,7 @@ from fathom.core.config import Config
 from fathom.core.errors import ConfigError
 from fathom.core.seeds import derive_seed
 from fathom.corpus.closed.names import SYLLABLE_ZH, WORDS, Words
-from fathom.corpus.closed.schema import RELATION_BY_NAME, RELATIONS, TYPES, Relation
+from fathom.corpus.closed.schema import RELATION_BY_NAME, RELATIONS, TYPES, WORDS_ZH, Relation
 
 SCHEME = "closed:"
 _NAMESAKE_EVERY = 40  # of persons; one in forty shares a name with another
@@ -38,7 +38,7 @@ class ClosedConfig(Config):
         default=0, ge=0, description="number of the first word of a name; see `KnowledgeBase.words_used`"
     )
     langs: tuple[Literal["en", "zh"], ...] = Field(
-        default=("en",), description='"en", and "zh" for a second page on each entity'
+        default=("en",), description='"en", and "zh" for a second page of each in Chinese'
     )
     given_names: bool = Field(
         default=True, description="persons have two names; with one, as other entities, contexts get shorter by a fifth"
@@ -116,9 +116,7 @@ class KnowledgeBase:
         name = self._plain_name(kind, number)
         if kind == "person" and (offset % _NAMESAKE_EVERY == _NAMESAKE_EVERY - 1 or self._has_namesake(offset)):
             name = f"{name} ({self._value('profession', offset)})"
-        aliases = (
-            (self._words.word(self.words_used.start + self.count + number),) if self._has_alias(kind, offset) else ()
-        )
+        aliases = (self._words.word(self._alias_number(number)),) if self._has_alias(kind, offset) else ()
         return Entity(number, kind, name, aliases, self._word_number(kind, number))
 
     def entities(self) -> Iterator[Entity]:
@@ -129,14 +127,18 @@ class KnowledgeBase:
         """The Chinese name, which is the sound of the English one. Unique like it."""
         kind = TYPES[[kind.name for kind in TYPES].index(self.type_of(number))]
         entity = self.entity(number)
-        sound = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self.words_used.start + entity.word))
+        sound = self._sound(self.words_used.start + entity.word)
         if kind.name != "person":
             return sound + kind.zh
-        bracket = entity.name[entity.name.index("(") :] if "(" in entity.name else ""
+        trade = entity.name.partition(" (")[2].removesuffix(")")
+        bracket = f"（{WORDS_ZH[trade]}）" if trade else ""
         if not self.config.given_names:
             return sound + bracket
-        given = "".join(SYLLABLE_ZH[part] for part in self._words.syllables(self._given_number(entity.word)))
-        return f"{given}·{sound}{bracket}"
+        return f"{self._sound(self._given_number(entity.word))}·{sound}{bracket}"
+
+    def aliases_zh(self, number: int) -> tuple[str, ...]:
+        """The Chinese aliases, the sound of the English ones."""
+        return tuple(self._sound(self._alias_number(number)) for _ in self.entity(number).aliases)
 
     def by_name(self, text: str) -> tuple[Entity, ...]:
         """The entities that bear this title, this name without its bracket, or this alias."""
@@ -253,6 +255,12 @@ class KnowledgeBase:
         form = form if self.config.given_names else form.removeprefix(_GIVEN)
         name = self._words.word(self.words_used.start + word)
         return form.format(w=name, g=self._words.word(self._given_number(word)))
+
+    def _alias_number(self, number: int) -> int:
+        return self.words_used.start + self.count + number
+
+    def _sound(self, word: int) -> str:
+        return "".join(SYLLABLE_ZH[part] for part in self._words.syllables(word))
 
     def _given_number(self, word: int) -> int:
         return self.words_used.stop - _GIVEN_NAMES + word % _GIVEN_NAMES

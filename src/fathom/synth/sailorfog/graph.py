@@ -1,4 +1,4 @@
-"""Subgraphs by random walk, with true cycles.
+"""Subgraphs by random walk, with true cycles, and cycles alone.
 
 A related entity that is in the graph already is the same node again, and facts among known nodes are added on purpose:
 otherwise every walk gives a tree.
@@ -6,11 +6,13 @@ otherwise every walk gives a tree.
 Reference: WebSailor 2507.02592 section 3.2; WebSailor-V2 2509.13305 (links between existing nodes).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import NamedTuple
 
 from fathom.corpus.closed.knowledge import Fact, KnowledgeBase
+
+_ROUNDS = 20  # walks from an entity till one closes a cycle
 
 
 class Graph(NamedTuple):
@@ -75,3 +77,24 @@ def _closing(base: KnowledgeBase, nodes: Collection[int], found: Collection[Fact
     """Facts among known entities that are not in the graph yet."""
     facts = (fact for node in nodes for fact in base.facts(node))
     return [fact for fact in facts if isinstance(fact.object, int) and fact.object in nodes and fact not in found]
+
+
+def ring(base: KnowledgeBase, start: int, length: int, random: Random) -> Graph | None:
+    """A cycle of `length` entities through `start`, None where the walks from there close none."""
+    home = {_other(fact, start): fact for fact in base.neighbours(start)}
+    for _ in range(_ROUNDS):
+        nodes, edges = [start], list[Fact]()
+        while len(nodes) < length - 1 and (steps := _onward(base, nodes)):
+            edges.append(random.choice(steps))
+            nodes.append(_other(edges[-1], nodes[-1]))
+        steps = _onward(base, nodes) if len(nodes) == length - 1 else []
+        if closing := [fact for fact in steps if _other(fact, nodes[-1]) in home]:
+            edges.append(random.choice(closing))
+            nodes.append(_other(edges[-1], nodes[-1]))
+            return Graph(tuple(nodes), (*edges, home[nodes[-1]]))
+    return None
+
+
+def _onward(base: KnowledgeBase, nodes: Sequence[int]) -> list[Fact]:
+    """Facts that lead from the last entity to new ones."""
+    return [fact for fact in base.neighbours(nodes[-1]) if _other(fact, nodes[-1]) not in nodes]

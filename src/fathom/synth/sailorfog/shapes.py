@@ -1,7 +1,8 @@
-"""Drawing drafts: chains, intersections, and subgraphs of any form.
+"""Drawing drafts: chains, intersections, cycles, and subgraphs of any form.
 
 Chains, intersections and unions give questions of known difficulty for curricula; `fog` takes what the walk gives,
-cycles and all. The target is drawn among the variables the graph has, so the question's focus wanders over it.
+and few of its cycles are left when clues that are not needed are out, so `cycle` demands one. The target is drawn among
+the variables the graph has, so the question's focus wanders over it.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,10 +11,12 @@ from random import Random
 from fathom.corpus.closed.knowledge import Fact, KnowledgeBase
 from fathom.corpus.closed.schema import RELATION_BY_NAME, Relation
 from fathom.synth.sailorfog.draft import Draft
-from fathom.synth.sailorfog.graph import ends, walk
-from fathom.synth.webshaper.formula import BACK, Constant, Formula, Thing, Triple, answers, either
+from fathom.synth.sailorfog.graph import ends, ring, walk
+from fathom.synth.webshaper.formula import BACK, Constant, Formula, Thing, Triple, answers, either, needless
 
 _SAMPLES = 12  # of an entity's facts, till some are found that tell it together
+_CYCLES = 30  # tried, till every fact of one is needed
+_CLUES = 4  # about its entities at most; the more, the less the cycle tells
 _INITIAL = 0.2  # share of names that become an initial, where they are made vague
 
 
@@ -114,6 +117,26 @@ def draw_fog(base: KnowledgeBase, edges: int, random: Random) -> Draft | None:
     return draft if len(draft.formula.triples) > 1 else None
 
 
+def draw_cycle(base: KnowledgeBase, length: int, random: Random) -> Draft | None:
+    """A cycle of `length` unnamed entities, each fact of which is needed, with facts that tell them together. None
+    where none of the cycles that were tried is so."""
+    for _ in range(_CYCLES):
+        graph = ring(base, random.randrange(base.count), length, random)
+        if graph is None:
+            continue
+        target = random.choice(graph.nodes)
+        names = {target: "T"} | {node: f"X{n}" for n, node in enumerate((n for n in graph.nodes if n != target), 1)}
+        own = [fact for node in graph.nodes for fact in base.facts(node) if fact.object not in names]
+        clues = random.sample(own, min(_CLUES, len(own)))
+        triples = [_triple(base, edge, names) for edge in (*graph.edges, *clues)]
+        solution: dict[str, Thing] = {name: node for node, name in names.items()}
+        draft = Draft(shape=f"cycle{length}", formula=Formula(triples=tuple(triples)), solution=solution)
+        draft = _trimmed(draft, base, random)
+        if answers(draft.formula, base, limit=2) == (target,) and needless(draft.formula, base) is None:
+            return draft
+    return None
+
+
 def _trimmed(draft: Draft, base: KnowledgeBase, random: Random) -> Draft:
     """The draft without named things that are not needed, where its answer is unique, and without what then leads
     nowhere. Names next to the target go first: with few and far ones it takes the whole graph, and a cycle if there is
@@ -140,10 +163,11 @@ def _loose(triple: Triple, triples: Sequence[Triple], target: str) -> bool:
 
 
 def _triple(base: KnowledgeBase, edge: Fact, names: dict[int, str]) -> Triple:
-    subject, object_ = ends(edge)
+    subject, object_ = edge.subject, edge.object
     if subject in names:
-        right: str | Constant = names.get(object_) or Constant(kind="entity", text=base.text(object_))
-        return Triple(left=names[subject], relation=edge.relation, right=right)
+        inner = names.get(object_) if isinstance(object_, int) else None
+        return Triple(left=names[subject], relation=edge.relation, right=inner or _constant(base, object_))
+    assert isinstance(object_, int)
     return Triple(left=names[object_], relation=BACK + edge.relation, right=_constant(base, subject))
 
 

@@ -2,7 +2,8 @@
 
 Chains are nested ("the founder of the publisher of ..."), other formulas are described from the target outward: "Which
 company is based in Port Selka and was founded by a person who studied at Velor College?" A variable that comes up
-again, as it does in a cycle, is called by a letter.
+again, as it does in a cycle, is called by a letter. The seed chooses among the forms of each sentence, clause and
+phrase, and the order of clauses; of the things a question names it names all in every wording.
 """
 
 from random import Random
@@ -11,108 +12,108 @@ from fathom.corpus.closed.knowledge import KnowledgeBase
 from fathom.corpus.closed.schema import RELATION_BY_NAME
 from fathom.synth.sailorfog.draft import Draft
 from fathom.synth.webshaper.formula import Constant, Triple
-from fathom.synth.wording import backward_question, clause, description, forward_question
+from fathom.synth.wording import (
+    backward_question,
+    clause,
+    constant_phrase,
+    description,
+    forward_question,
+    pronoun,
+    with_article,
+)
 
-_WHO = {"person": "who"}
+_PLAIN_HOPS = 2
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MARK = "\0"  # around a variable where its letter may come to stand
+_OUTER = (
+    "Which {kind}{mark} {clauses}?",
+    "What is the name of the {kind}{mark} {who} {clauses}?",
+    "Name the {kind}{mark} {who} {clauses}.",
+    "{Some}{mark} {clauses}. Which {kind} is it?",
+)
+_SOME = ("{a}", "some {kind}", "a certain {kind}")
+_AGAIN = ("that {kind} {letter}", "the same {kind} {letter}", "{kind} {letter}")
 
 
 def write(draft: Draft, base: KnowledgeBase, random: Random) -> str:
     """The question's words."""
     if draft.shape.startswith("chain"):
         return _chain(draft, random)
-    return _Describer(draft, base).question()
+    return _Describer(draft, base, random).question()
 
 
 def _chain(draft: Draft, random: Random) -> str:
     *inner, last = draft.formula.triples
+    # One and two hops keep the words they had when the results of training on them were measured.
+    more = len(inner) >= _PLAIN_HOPS
+    choice = random if more else None
     phrase = ""
     for triple in (*inner, last):
         named = triple.right.text if isinstance(triple.right, Constant) else phrase
         relation = RELATION_BY_NAME[triple.name]
         if triple is last:
             ask = backward_question if triple.forward else forward_question
-            return ask(relation, named, random)
-        phrase = (
-            f"the {relation.subject} that {clause(relation, named)}" if triple.forward else description(relation, named)
-        )
+            return ask(relation, named, random, more=more)
+        if triple.forward:
+            phrase = f"the {relation.subject} {pronoun(relation.subject)} {clause(relation, named, choice)}"
+        else:
+            phrase = description(relation, named, choice)
     return phrase
 
 
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"  # a university
-
-
 class _Describer:
-    def __init__(self, draft: Draft, base: KnowledgeBase) -> None:
-        self.draft, self.base = draft, base
+    def __init__(self, draft: Draft, base: KnowledgeBase, random: Random) -> None:
+        self.draft, self.base, self.random = draft, base, random
         self.left = list(draft.formula.triples)
-        twice = [name for name in draft.formula.variables if self._told_twice(name)]
-        self.letters = dict(zip(twice, "ABCDEFGH", strict=False))
         self.told: set[str] = set()
+        self.letters: dict[str, str] = {}  # of the variables that came up again
 
     def question(self) -> str:
         target = self.draft.formula.target
         self.told.add(target)
-        return f"Which {self._kind(target)} {self._letter(target)}{self._clauses(target)}?"
+        kind = self._kind(target)
+        some = with_article(kind)
+        fills = {"kind": kind, "Some": some[0].upper() + some[1:], "who": pronoun(kind), "mark": self._mark(target)}
+        text = self.random.choice(_OUTER).format(clauses=self._clauses(target), **fills)
+        for name in self.told:
+            text = text.replace(self._mark(name), f" ({self.letters[name]})" if name in self.letters else "")
+        return text
 
     def _clauses(self, name: str) -> str:
-        """All that is still untold of the variable, as clauses joined by "and"."""
-        parts = []
-        while mine := next((t for t in self.left if name in (t.left, t.right)), None):
-            self.left.remove(mine)
-            parts.append(self._clause(mine, name))
-        return " and ".join(parts)
+        """All that is still untold of the variable, as clauses joined by "and". Those that tell of further variables
+        come last, so that it is plain of what the others speak."""
+        text = joint = ""
+        while mine := [t for t in self.left if name in (t.left, t.right)]:
+            short = [t for t in mine if isinstance(t.right, Constant) or {t.left, t.right} <= self.told]
+            triple = self.random.choice(short or mine)
+            self.left.remove(triple)
+            text += joint + self._clause(triple, name)
+            joint = " and " if short else ", and "
+        return text
 
     def _clause(self, triple: Triple, name: str) -> str:
         relation = RELATION_BY_NAME[triple.name]
         as_subject = triple.forward == (triple.left == name)
-        other = self._phrase(triple.right if triple.left == name else triple.left, triple)
-        if as_subject:
-            return clause(relation, other)
-        return clause(relation, other, backward=True) if relation.inverse else f"is the {relation.noun} of {other}"
+        other = triple.right if triple.left == name else triple.left
+        if isinstance(other, Constant):
+            phrase = constant_phrase(other, relation, relation.object if as_subject else relation.subject, self.random)
+        else:
+            phrase = self._variable(other)
+        return clause(relation, phrase, self.random, backward=not as_subject)
 
-    def _phrase(self, thing: str | Constant, triple: Triple) -> str:
-        if isinstance(thing, Constant):
-            relation = RELATION_BY_NAME[triple.name]
-            words = {
-                "either": " or ".join(thing.members),
-                "decade": f"the {thing.text}s",
-                "at_least": f"at least {thing.text}",
-                "at_most": f"at most {thing.text}",
-                "initial": f"{_a(relation.object if triple.forward else relation.subject)} whose name begins with "
-                + thing.text,
-            }
-            return words.get(thing.kind, thing.text)
-        if thing in self.told:
-            return f"that {self._kind(thing)} {self.letters.get(thing, '')}".rstrip()
-        self.told.add(thing)
-        kind = self._kind(thing)
-        clauses = self._clauses(thing)
-        who = _WHO.get(kind, "that")
-        return f"{_a(kind)} {self._letter(thing)}" + (f"{who} {clauses}" if clauses else "").rstrip()
+    def _variable(self, name: str) -> str:
+        kind = self._kind(name)
+        if name in self.told:
+            letter = self.letters.setdefault(name, _LETTERS[len(self.letters)])
+            return self.random.choice(_AGAIN).format(kind=kind, letter=letter)
+        self.told.add(name)
+        phrase = self.random.choice(_SOME).format(a=with_article(kind), kind=kind)
+        clauses = self._clauses(name)
+        return f"{phrase}{self._mark(name)}" + (f" {pronoun(kind)} {clauses}" if clauses else "")
 
-    def _letter(self, name: str) -> str:
-        return f"({self.letters[name]}) " if name in self.letters else ""
+    def _mark(self, name: str) -> str:
+        return _MARK + name + _MARK
 
     def _kind(self, name: str) -> str:
         thing = self.draft.solution[name]
         return self.base.type_of(thing) if isinstance(thing, int) else "value"
-
-    def _told_twice(self, name: str) -> bool:
-        """Whether the variable lies on a cycle: without it the formula falls into fewer pieces than it has triples."""
-        triples = [t for t in self.left if isinstance(t.right, str)]
-        mine = [t for t in triples if name in (t.left, t.right)]
-        if len(mine) < 2:
-            return False
-        others = {t.right if t.left == name else t.left for t in mine}
-        first = others.pop() if others else name
-        reached, frontier = {first}, [first]
-        while frontier:
-            here = frontier.pop()
-            for t in triples:
-                if here in (t.left, t.right) and name not in (t.left, t.right):
-                    other = str(t.right) if t.left == here else t.left
-                    if other not in reached:
-                        reached.add(other)
-                        frontier.append(other)
-        return bool(others & reached) or len({str(t.right) if t.left == name else t.left for t in mine}) < len(mine)

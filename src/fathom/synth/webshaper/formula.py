@@ -174,6 +174,17 @@ def solutions(formula: Formula, facts: Facts) -> Iterator[dict[str, Thing]]:
     yield from _extend(formula, facts, {})
 
 
+def needless(formula: Formula, facts: Facts) -> Triple | None:
+    """A triple without which the formula has the same one answer, None where all are needed for it."""
+    answer = answers(formula, facts, limit=2)
+    for triple in formula.triples:
+        rest = formula.model_copy(update={"triples": tuple(each for each in formula.triples if each is not triple)})
+        named = any(formula.target in (each.left, each.right) for each in rest.triples)
+        if named and answers(rest, facts, limit=2) == answer:
+            return triple
+    return None
+
+
 def _extend(formula: Formula, facts: Facts, known: dict[str, Thing]) -> Iterator[dict[str, Thing]]:
     open_names = [name for name in formula.variables if name not in known]
     if not open_names:
