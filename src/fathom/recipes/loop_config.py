@@ -103,7 +103,7 @@ class LoopConfig(Config):
     )
     second_turn: bool = Field(default=True, description="train the next SFT on the improved agent's own trajectories")
     second_questions: int = Field(
-        default=3_000, ge=1, description="questions as in RL that the improved agent tries for the next SFT"
+        default=2_200, ge=1, description="questions as in RL that the improved agent tries for the next SFT"
     )
     second_tries: int = Field(default=1, ge=1, description="attempts at each of them")
 
