@@ -94,6 +94,27 @@ def test_constants_are_said_in_three_ways_with_the_article_where_one_belongs() -
     assert either == {"a poet or a pilot", "either a poet or a pilot", "a poet or else a pilot"}
 
 
+def test_formulas_that_differ_in_whose_clause_it_is_share_no_wording() -> None:
+    campus = Constant(kind="entity", text="Port Vetus")
+    people = {"T": 0, "X1": 1}
+    solution = {name: next(entity.id for entity in BASE.entities() if entity.type == "person") for name in people}
+    solution |= {"X2": next(each.id for each in BASE.entities() if each.type == "city")}
+    solution |= {"X3": next(each.id for each in BASE.entities() if each.type == "university")}
+
+    def worded(student: str) -> set[str]:
+        triples = (
+            Triple(left="T", relation="spouse", right="X1"),
+            Triple(left="X1", relation="born_in", right="X2"),
+            Triple(left="T", relation="born_in", right="X2"),
+            Triple(left=student, relation="studied_at", right="X3"),
+            Triple(left="X3", relation="campus", right=campus),
+        )
+        draft = Draft(shape="fog5", formula=Formula(triples=triples), solution=solution)
+        return {write(draft, BASE, Random(seed)) for seed in range(3000)}
+
+    assert not worded("T") & worded("X1")
+
+
 def chain(*steps: tuple[str, str | Constant]) -> Draft:
     names = [*(f"X{at}" for at in range(1, len(steps))), "T"]
     triples = [Triple(left=name, relation=step[0], right=step[1]) for name, step in zip(names, steps, strict=True)]

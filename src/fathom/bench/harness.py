@@ -95,8 +95,13 @@ def measure(
 ) -> dict[str, Any]:
     """Run `bench` in a scratch folder of its own and give the result object that ends its output.
 
-    Raises what the bench raises when it could not run; a goal that was missed is a result.
+    Raises what the bench raises when it could not run, and `ConfigError` for a page of a bench without curves; a goal
+    that was missed is a result.
     """
+    if page is not None:
+        if not getattr(bench, "CURVES", False):
+            raise ConfigError(f"the bench {bench.NAME} has no curves", hint="leave --page out")
+        page.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix=f"fathom-bench-{bench.NAME}-") as scratch:
         figures = dict(bench.run(BenchOptions(quick, progress, shared_data, Path(scratch), home, page)))

@@ -25,12 +25,14 @@ from fathom.core.task import Task
 from fathom.core.trajectory import Segment, StopReason, Trajectory, Turn
 
 if TYPE_CHECKING:
+    from fathom.evals.charts import Series
     from fathom.llm.local.sampler import LocalSampler
     from fathom.llm.protocol import TokenModel
     from fathom.rollout.group import Group
     from fathom.train.rl.trainer import RLTrainer
 
 NAME = "rollout"
+CURVES = True
 SUMMARY = "synchronous against asynchronous rollouts under log-normal tool latency"
 GOALS: Mapping[str, Goal] = {"speedup": (">=", 2.0), "stale_frac": ("==", 0.0)}
 
@@ -60,7 +62,7 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     figures["stale_frac"] = plain.stale_frac
     figures["stale1_stale_frac"] = round(ahead.stale_frac, 3)
     if options.page is not None:
-        _write_page(options.page, results)
+        write_page(options.page, {name: measured.trained for name, measured in results.items()})
     options.progress("http")
     local_s, http_s = asyncio.run(_measure_transports(*((16, 3) if options.quick else (64, 9))))
     figures["in_process_seconds"], figures["http_seconds"] = round(local_s, 3), round(http_s, 3)
@@ -103,13 +105,15 @@ class _Measured:
     trained: tuple[tuple[float, float], ...]
 
 
-def _write_page(path: Path, results: Mapping[str, _Measured]) -> None:
-    from fathom.evals.charts import line_chart
+def write_page(path: Path, curves: Mapping[str, "Series"]) -> None:
+    """A page of rollouts trained on, over seconds, by way of running them."""
+    from fathom.evals.charts import line_chart, page_of
 
-    lines = {name: ((0.0, 0.0), *measured.trained) for name, measured in results.items()}
-    head = "<!doctype html><meta charset=utf-8><title>Rollouts under slow tools</title>"
-    text = "<h1>Rollouts under slow tools</h1><p>Rollouts trained on, over seconds.</p>"
-    path.write_text(f"{head}{text}{line_chart(lines, low=0.0)}\n", encoding="utf-8")
+    chart = line_chart({name: ((0.0, 0.0), *curve) for name, curve in curves.items()}, low=0.0)
+    what = "<p>Rollouts trained on, over seconds.</p>"
+    path.write_text(
+        page_of("Rollouts under slow tools", f"<h1>Rollouts under slow tools</h1>{what}{chart}"), encoding="utf-8"
+    )
 
 
 async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> _Measured:
@@ -128,7 +132,7 @@ async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> _M
 
     config = RolloutConfig(batch=groups, group=_GROUP, staleness=max(0, staleness))
     scheduler = RolloutScheduler(_tasks(), attempt, reward, config)
-    train_seconds, stale, tokens = 0.0, 0, 0
+    train_seconds, stale, turns = 0.0, 0, 0
     curve: list[tuple[float, float]] = []
     began = time.perf_counter()
     busy_before = sampler.busy_seconds
@@ -140,12 +144,12 @@ async def _measure(staleness: int, mean_s: float, groups: int, steps: int) -> _M
         train_seconds += time.perf_counter() - trained
         ages = [step - turn.policy_version for g in batch for r in g.rollouts for turn in _sampled(r.trajectory)]
         curve.append((round(time.perf_counter() - began, 3), (step + 1) * groups * _GROUP))
-        stale, tokens = stale + sum(age > 0 for age in ages), tokens + len(ages)
+        stale, turns = stale + sum(age > 0 for age in ages), turns + len(ages)
     seconds = time.perf_counter() - began
     busy = sampler.busy_seconds - busy_before + train_seconds
     await scheduler.close()
     await sampler.close()
-    return _Measured(seconds / steps, min(1.0, busy / seconds), stale / tokens, tuple(curve))
+    return _Measured(seconds / steps, min(1.0, busy / seconds), stale / turns, tuple(curve))
 
 
 async def _measure_transports(rollouts: int, rounds: int) -> tuple[float, float]:

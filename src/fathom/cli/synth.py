@@ -90,13 +90,14 @@ def trajectories(
     """Attempt the questions, keep what is correct and well formed; prints the funnel."""
     import asyncio
 
-    from fathom.recipes.research import AGENTS, research_config
+    from fathom.recipes.research import agent_name, research_config
     from fathom.recipes.synthesis import make_trajectories, read_tasks
     from fathom.synth.pipeline import funnel_table
 
-    if agent not in AGENTS:
-        raise ConfigError(f"there is no agent {agent!r}", hint=f"there are {', '.join(AGENTS)}")
-    research = resolve(research_config(AGENTS[agent]), overrides=settings or ()).model_copy(update={"model": model})
+    research = resolve(research_config(agent_name(agent)), overrides=settings or ())
+    if research.model != research_config().model:
+        raise ConfigError("a model is named by --model, not by --set")
+    research = research.model_copy(update={"model": model})
     tasks = read_tasks(questions)
     sampled = asyncio.run(make_trajectories(corpus, tasks, research, out, tries=tries, seed=seed))
     sys.stdout.write(f"{funnel_table(sampled.funnel)}\n{out}: {len(sampled.kept):,} trajectories\n")

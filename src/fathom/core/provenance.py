@@ -3,9 +3,11 @@
 import contextlib
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import fathom
 
@@ -36,6 +38,11 @@ def code_version() -> str:
         return f"v{fathom.__version__}"
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     return found.split()[1][:12] + ("+dirty" if changed else "")
+
+
+def commits_of(identity: Mapping[str, Any]) -> list[str]:
+    """The commits by which something came about, the first first, as its record has them."""
+    return [str(each) for each in identity.get("commits") or [identity.get("commit", "")]]
 
 
 @cache

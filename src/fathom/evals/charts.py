@@ -1,4 +1,4 @@
-"""Small charts as inline SVG: lines with bands, stacked shares, and question graphs. No script, no library.
+"""Small charts as inline SVG: lines, stacked shares, and question graphs. No script, no library.
 
 A chart is 360 x 200 units; colours are told apart without colour vision (Okabe and Ito's).
 """
@@ -6,6 +6,7 @@ A chart is 360 x 200 units; colours are told apart without colour vision (Okabe 
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib import resources
 from typing import Any
 
 Series = Sequence[tuple[float, float]]
@@ -15,6 +16,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 10, 26
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777777")
 _MAX_POINTS = 240
 _NOTHING = '<p class="none">no data</p>'
+
+
+def page_of(title: str, body: str) -> str:
+    """A whole page with the style that the charts need."""
+    style = resources.files("fathom.evals").joinpath("loop_report.css").read_text(encoding="utf-8")
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
 def line_chart(lines: Mapping[str, Series], *, low: float | None = None, high: float | None = None) -> str:

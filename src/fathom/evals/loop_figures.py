@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from fathom.core.errors import ConfigError
 from fathom.core.jsonl import read_object, read_rows
+from fathom.core.provenance import commits_of
 from fathom.evals.charts import Series
 from fathom.evals.stats import bootstrap
 
@@ -47,10 +48,9 @@ def read_loop(folder: Path) -> dict[str, Any]:
 
 def loop_commits(folder: Path) -> list[str]:
     """The commits by which a loop came about; those of the loop it is a branch of first."""
-    own = read_loop(folder)
     source = read_object(folder / "branch.json") if (folder / "branch.json").exists() else {}
-    found = [*source.get("commits", []), *(own.get("commits") or [own["commit"]])]
-    return list(dict.fromkeys(map(str, found)))
+    found = [*(commits_of(source) if source else ()), *commits_of(read_loop(folder))]
+    return list(dict.fromkeys(found))
 
 
 def repeat_each_other(folders: Sequence[Path]) -> bool:

@@ -6,13 +6,12 @@ stages are missing, so a report can be made of a loop that is under way.
 
 from collections.abc import Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 
 from fathom.core.jsonl import read_object, read_records
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
-from fathom.evals.charts import graph_chart, line_chart, share_chart
+from fathom.evals.charts import graph_chart, line_chart, page_of, share_chart
 from fathom.evals.loop_figures import (
     STAGES,
     TURNS,
@@ -56,7 +55,6 @@ _SHOWN_QUESTIONS, _SHOWN_ATTEMPTS = 6, 4
 def write_loop_report(folders: Sequence[Path], out: Path) -> None:
     """Write the report of these loops to `out`; charts show all, funnels and attempts are of the first. Raises
     `InputError` where a file of theirs is missing or damaged."""
-    style = resources.files("fathom.evals").joinpath("loop_report.css").read_text(encoding="utf-8")
     first = folders[0]
     about = read_loop(first)
     commits = dict.fromkeys(commit for folder in folders for commit in loop_commits(folder))
@@ -79,10 +77,7 @@ def write_loop_report(folders: Sequence[Path], out: Path) -> None:
         "<h2>Before and after RL</h2>",
         _attempts(first),
     ]
-    body = "\n".join(parts)
-    head = f'<meta charset="utf-8"><title>fathom loop</title><style>{style}</style>'
-    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
-    out.write_text(page, encoding="utf-8")
+    out.write_text(page_of("fathom loop", "\n".join(parts)), encoding="utf-8")
 
 
 def _accuracy_table(folders: Sequence[Path], names: Sequence[str]) -> str:

@@ -19,7 +19,15 @@ from fathom.llm.calling import CallingStrategy
 from fathom.llm.profile import load_profile
 from fathom.recipes.models import model_spec, open_model
 from fathom.recipes.ports import lazy_ports, open_files
-from fathom.recipes.research import AGENTS, RECIPE, Ports, ResearchConfig, ResolvedResearch, attempt, research_config
+from fathom.recipes.research import (
+    RECIPE,
+    Ports,
+    ResearchConfig,
+    ResolvedResearch,
+    agent_name,
+    attempt,
+    research_config,
+)
 from fathom.recipes.tool_config import TOOL_NAMES, ToolName
 from fathom.recipes.tool_ports import tool_ports
 from fathom.recipes.worlds import absolute, open_world
@@ -52,9 +60,7 @@ def configure(
     """The complete configuration: the agent's recipe, then the TOML file, then `a.b=c` texts, then what is named
     outright. What is left open of a model is taken from the environment; without an endpoint there it is the embedded
     one."""
-    if agent not in AGENTS:
-        raise ConfigError(f"there is no agent {agent!r}", hint=f"There are: {', '.join(AGENTS)}.")
-    research = resolve(research_config(AGENTS[agent]), toml=toml, overrides=overrides)
+    research = resolve(research_config(agent_name(agent)), toml=toml, overrides=overrides)
     if model or research.model == "embedded":
         research = research.model_copy(update={"model": model_spec(environment, model=model)})
     # A run may be resumed from another folder.

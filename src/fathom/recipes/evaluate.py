@@ -31,7 +31,7 @@ from fathom.recipes.models import open_model
 from fathom.recipes.question_sets import load_questions, open_benchmark_corpus, open_named_corpus
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt
 from fathom.recipes.tool_ports import tool_ports
-from fathom.recipes.worlds import around_identity, check_around, surrounded
+from fathom.recipes.worlds import around_identity, surroundings
 from fathom.world.simulated import SimulatedWorld
 
 
@@ -102,13 +102,13 @@ async def run_eval(
 
     The folder follows from what is evaluated, so the same call again resumes; `out` names another one.
     """
-    check_around(config.around)
+    surround = surroundings(config.around, config.seed)
     questions = load_questions(config.name, config.data, config.questions)
     snapshot = _open_corpus(config, environment.home, on_progress)
     questions = resolve_support(questions, (document.title for document in snapshot.documents()))
     specs = (research.model, research.reader, config.judge)
     async with AsyncExitStack() as stack:  # of what is open already when the next cannot be opened
-        world = surrounded(SimulatedWorld(snapshot), config.around, config.seed)
+        world = surround(SimulatedWorld(snapshot))
         stack.push_async_callback(world.close)
         models = []
         for spec in filter(None, specs):

@@ -7,14 +7,14 @@ from typing import Any
 from fathom.core.errors import ConfigError, InputError
 from fathom.core.jsonl import read_object
 from fathom.core.model import canonical_json, content_hash
-from fathom.core.provenance import code_version, versions
+from fathom.core.provenance import code_version, commits_of, versions
 from fathom.core.texts import write_durably
 
 
-def claim(path: Path, settings: Mapping[str, Any], *, free: frozenset[str] = frozenset()) -> None:
+def claim(path: Path, settings: Mapping[str, Any], *, free: frozenset[str] = frozenset(), done: bool = False) -> None:
     """Write `path` as the identity of its folder, or see that the folder has these settings already. Those named in
-    `free` may differ; the commits of later calls are added. Raises `ConfigError` naming the others that do,
-    `InputError` for a file that is no identity."""
+    `free` may differ; the commits of later calls are added, unless all is `done` already. Raises `ConfigError` naming
+    the others that do, `InputError` for a file that is no identity."""
     digest = content_hash({name: value for name, value in settings.items() if name not in free})
     if path.exists():
         found = read_identity(path)
@@ -25,17 +25,12 @@ def claim(path: Path, settings: Mapping[str, Any], *, free: frozenset[str] = fro
             raise ConfigError(
                 f"{path.parent} was made with another configuration ({other})", hint="choose another --out"
             )
-        if (commit := code_version()) not in (so_far := commits_of(found)):
+        if not done and (commit := code_version()) not in (so_far := commits_of(found)):
             write_durably(path, canonical_json(found | {"commits": [*so_far, commit]}).encode() + b"\n")
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {"hash": digest, "config": dict(settings), "commit": code_version(), "versions": versions()}
     write_durably(path, canonical_json(record).encode() + b"\n")
-
-
-def commits_of(identity: Mapping[str, Any]) -> list[str]:
-    """The commits by which a folder came about, the first first."""
-    return [str(each) for each in identity.get("commits") or [identity.get("commit", "")]]
 
 
 def read_identity(path: Path) -> dict[str, Any]:

@@ -40,11 +40,11 @@ from fathom.recipes.attempts import AttemptAt, attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.identity import claim
 from fathom.recipes.loop_apprentice import Apprentice
-from fathom.recipes.loop_branch import IDENTITY, branch, check_source
+from fathom.recipes.loop_branch import BRANCH, IDENTITY, branch, check_source
 from fathom.recipes.loop_config import LoopConfig, held_out_world, trained_world
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
-from fathom.recipes.worlds import surrounded
+from fathom.recipes.worlds import surroundings
 from fathom.rollout.group import Group
 from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
@@ -103,13 +103,14 @@ class Loop:
 
     async def _circle(self, stack: AsyncExitStack) -> dict[str, float]:
         config = self.config
+        surround = surroundings(config.around, config.seed)
         world, base = self._world("train", trained_world(config))
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         stack.push_async_callback(held_out.close)
-        taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
-        lived_in = surrounded(world, config.around, config.seed) if config.around else world
+        lived_in = surround(world) if config.around else world
         stack.push_async_callback(lived_in.close)
+        taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
         harder_tasks = self._without(self._harder(base), taught_tasks)
         rl_tasks = self._questions("rl", base, config.asked, config.rl_questions)
         rl_tasks = self._without(rl_tasks, (*taught_tasks, *harder_tasks))
@@ -382,10 +383,11 @@ def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None 
     """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
     SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
     with exclusive(folder / ".lock", "another process runs this loop; waiting for it", once(say)):
-        if source is not None:
+        if source is not None and not (folder / BRANCH).exists():
             check_source(source, config)
         # Before anything is copied into it. Threads may differ between its runs.
-        claim(folder / IDENTITY, config.model_dump(mode="json"), free=frozenset({"threads"}))
+        done = (folder / REPORT).exists()
+        claim(folder / IDENTITY, config.model_dump(mode="json"), free=frozenset({"threads"}), done=done)
         if source is not None:
             branch(source, config, folder)
         accuracy = asyncio.run(Loop(config, folder, Environment.read().home, say).run())

@@ -6,8 +6,9 @@ from typing import Any
 
 from fathom.core.errors import ConfigError
 from fathom.core.model import canonical_json
+from fathom.core.provenance import commits_of
 from fathom.core.texts import write_durably
-from fathom.recipes.identity import commits_of, read_identity
+from fathom.recipes.identity import read_identity
 from fathom.recipes.loop_config import LoopConfig
 
 IDENTITY = "loop.json"

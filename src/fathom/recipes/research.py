@@ -14,6 +14,7 @@ from fathom.agents.protocol import AgentConfig, ContextPolicy
 from fathom.agents.react import ReAct, default_system, tongyi_system
 from fathom.core.budget import Budget, Meter
 from fathom.core.config import Config
+from fathom.core.errors import ConfigError
 from fathom.core.events import Journal, Listener, Silent
 from fathom.core.evidence import Page
 from fathom.core.model import content_hash
@@ -71,6 +72,13 @@ class ResearchConfig(Config):
     file_store: FileStoreConfig = FileStoreConfig()
     file_tool: ParseFileConfig = ParseFileConfig()
     unsupported: Literal["mark", "cut", "keep"] = Field(default="mark", description="what happens to such sentences")
+
+
+def agent_name(text: str) -> AgentName:
+    """The agent of that name. Raises `ConfigError` where there is none."""
+    if text not in AGENTS:
+        raise ConfigError(f"there is no agent {text!r}", hint=f"There are: {', '.join(AGENTS)}.")
+    return AGENTS[text]
 
 
 def research_config(agent: AgentName = "guided", **changes: Any) -> ResearchConfig:

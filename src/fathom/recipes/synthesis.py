@@ -18,7 +18,7 @@ from fathom.recipes.ask import strategy_for
 from fathom.recipes.attempts import attempts
 from fathom.recipes.corpora import open_corpus
 from fathom.recipes.models import open_model
-from fathom.recipes.research import ResearchConfig
+from fathom.recipes.research import ResearchConfig, research_config
 from fathom.synth.pipeline import Outcome, PipelineConfig, run_pipeline
 from fathom.synth.protocol import Provenance
 from fathom.synth.questions import QuestionConfig, question_parts
@@ -26,6 +26,8 @@ from fathom.synth.trajectories.oracle import OracleChat
 from fathom.synth.trajectories.samples import Attempted, SampleForm, default_filters, samples_of
 from fathom.synth.trajectories.sampling import Sampled, rejection_sample
 from fathom.world.simulated import SimulatedWorld
+
+_NOT_OURS = ("world", "web", "reader", "files", "tools")  # what attempts in a corpus have nothing of
 
 
 def make_questions(
@@ -66,6 +68,10 @@ async def make_trajectories(
         raise ConfigError("the oracle answers only questions that fathom synth questions has made")
     if model == "oracle" and research.agent != "brief":
         raise ConfigError("the oracle acts as the agent brief", hint="--model SPEC for other agents")
+    plain = research_config(research.agent)
+    if other := [name for name in _NOT_OURS if getattr(research, name) != getattr(plain, name)]:
+        raise ConfigError(f"attempts at questions of a corpus know no setting {', '.join(other)}", hint="leave it out")
+    research = research.model_copy(update={"world": corpus})
     environment = Environment.read()
     snapshot = open_corpus(corpus, environment.home)
     world = SimulatedWorld(snapshot)

@@ -54,7 +54,7 @@ def save_checkpoint(
     draft, old = folder.with_name(folder.name + ".tmp"), folder.with_name(folder.name + ".old")
     for leftover in (draft, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    with _stored(folder):
+    with _stored(folder, draft):
         save_model(model, renderer, draft)
         (draft / OPTIMIZER).write_bytes(_packed(optimizer.state_dict()))
         (draft / STATE).write_text(canonical_json(dict(state)) + "\n", encoding="utf-8")
@@ -83,16 +83,17 @@ def load_checkpoint(folder: Path, model: CausalLM, optimizer: Optimizer) -> dict
 
 
 @contextmanager
-def _stored(folder: Path) -> Iterator[None]:
+def _stored(folder: Path, draft: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        hint = "free some space, then give the same command again"
+        shutil.rmtree(draft, ignore_errors=True)  # or it would keep a full disk full
+        hint = "the last checkpoint stands: once the disk takes it, give the same command again"
         raise StoreFault(f"{folder} cannot be written: {error}", hint=hint) from None
 
 
 def _packed(state: dict[str, Any]) -> bytes:
-    # In memory first: torch's own writer tells a full disk from nothing else.
+    # In memory first: torch's own writer raises RuntimeError for a full disk as for everything else.
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()

@@ -58,17 +58,26 @@ def test_questions_trajectories_and_samples(capsys: pytest.CaptureFixture[str], 
 
 @pytest.mark.parametrize("agent", ["brief", "react"])
 def test_any_agent_and_model_may_try(capsys: pytest.CaptureFixture[str], home: Path, agent: str) -> None:
-    assert run(capsys, "questions", "closed", "--out", "q.jsonl", "--count", "2", "--shapes", "chain1=1")[0] == 0
-    first, second = read_records(home / "q.jsonl", Task)
-    replies = [f"<think>\nI know.\n</think>\n<answer>{answer}</answer>" for answer in (first.answers[0], "nothing")]
-    (home / "r.jsonl").write_text("".join(json.dumps({"content": reply}) + "\n" for reply in replies))
-    args = (
-        "trajectories closed --questions q.jsonl --out t.jsonl --model scripted:r.jsonl --set limits.malformed_limit=2"
+    assert run(capsys, "questions", "closed", "--out", "q.jsonl", "--count", "1", "--shapes", "chain1=1")[0] == 0
+    (first,) = read_records(home / "q.jsonl", Task)
+    url = first.support[0]
+    search = {"name": "search", "arguments": {"query": [url.removeprefix("closed:").replace("_", " ")]}}
+    visit = {"name": "visit", "arguments": {"url": [url], "goal": first.question}}
+    calls = (f"<think>\nI look.\n</think>\n<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in (search, visit))
+    said = (
+        *calls,
+        f"<think>\nI know.\n</think>\n<answer>{first.answers[0]}</answer>",
     )
-    code, out, err = run(capsys, *args.split(), "--agent", agent)
+    (home / "r.jsonl").write_text("".join(json.dumps({"content": reply}) + "\n" for reply in said))
+    args = f"trajectories closed --questions q.jsonl --out t.jsonl --model scripted:r.jsonl --agent {agent}"
+    code, out, err = run(capsys, *args.split(), "--set", "search.k=1", "--set", "limits.malformed_limit=2")
     assert code == 0, err
-    assert next(line for line in out.splitlines() if line.startswith("correct")).split()[1:3] == ["2", "1"]
-    assert second.id != first.id
+    assert next(line for line in out.splitlines() if line.startswith("correct")).split()[1:3] == ["1", "1"]
+    (kept,) = read_records(home / "t.jsonl", Trajectory)
+    assert (kept.agent, kept.task_id) == (agent, first.id)
+    shown, _ = [turn.message.content for turn in kept.segments[0].turns if turn.call is not None]
+    assert "1. [" in shown
+    assert "2. [" not in shown  # by either agent's own settings there would be a second page
 
 
 @pytest.mark.parametrize(
@@ -95,6 +104,8 @@ def test_any_agent_and_model_may_try(capsys: pytest.CaptureFixture[str], home: P
         ("trajectories closed --questions plain.jsonl --out t.jsonl --agent nobody", "no agent 'nobody'"),
         ("trajectories closed --questions other.jsonl --out t.jsonl --agent react", "acts as the agent brief"),
         ("trajectories closed --questions plain.jsonl --out t.jsonl --set limits.none=1", "limits.none"),
+        ("trajectories closed --questions other.jsonl --out t.jsonl --set world=vital2", "no setting world"),
+        ("trajectories closed --questions other.jsonl --out t.jsonl --set model=x@y", "named by --model"),
         ("trajectories none --questions plain.jsonl --out t.jsonl --model x", "no corpus 'none'"),
         ("export --questions plain.jsonl --trajectories none.jsonl --out s.jsonl", "none.jsonl: missing"),
         ("export --questions plain.jsonl --trajectories plain.jsonl --out s.jsonl", "corrupt: row 1"),

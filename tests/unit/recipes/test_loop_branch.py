@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,6 +83,8 @@ def test_the_commits_of_all_runs_are_kept(source: Path, tmp_path: Path, monkeypa
         monkeypatch.setattr("fathom.recipes.identity.code_version", lambda commit=commit: commit)
         claim(source / "loop.json", BASE.model_dump(mode="json"))
     assert loop_commits(source) == [*first, "later", "last"]
+    claim(source / "loop.json", BASE.model_dump(mode="json"), done=True)
+    assert loop_commits(source) == [*first, "later", "last"]
     claim(tmp_path / "branch" / "loop.json", BASE.model_dump(mode="json"))
     branch(source, BASE, tmp_path / "branch")
     assert loop_commits(tmp_path / "branch") == [*first, "later", "last"]
@@ -99,9 +102,7 @@ def test_ctrl_c_ends_a_stage_at_its_next_step(tmp_path: Path, monkeypatch: pytes
             task.cancel()  # as asyncio does on SIGINT
 
     monkeypatch.setattr(loops, "train_supervised", train)
-    agent: Any = SimpleNamespace(
-        model=None, renderer=None, sampler=SimpleNamespace(updating=lambda: monkeypatch.context())
-    )
+    agent: Any = SimpleNamespace(model=None, renderer=None, sampler=SimpleNamespace(updating=nullcontext))
 
     async def stage() -> None:
         Loop(BASE, tmp_path, tmp_path, lambda line: None)._train("sft", agent, [], BASE.sft)

@@ -52,9 +52,10 @@ def test_hopeless_tasks_wait_in_the_reserve() -> None:
 
 
 def test_a_set_without_reserve_is_kept() -> None:
-    pool = TaskPool(TASKS[:3], PoolConfig(active=8, refresh_steps=1))
+    pool = TaskPool(TASKS[:3], PoolConfig(active=8, refresh_steps=1, mastered_after=1))
     pool.record("t0", 1.0)
     assert pool.refresh(1) == 0
+    assert pool.state()["mastered"] == []  # it is still there, and may be hopeless later
     assert {pool.take().id for _ in range(3)} == {"t0", "t1", "t2"}
 
 

@@ -227,17 +227,23 @@ def test_weights_and_settings_that_are_no_model_are_refused(tmp_path: Path) -> N
 def test_a_disk_that_takes_no_checkpoint_leaves_the_old_one(tmp_path: Path) -> None:
     import resource
 
-    model, optimizer = fresh(), make_optimizer(fresh(), CONFIG.optimizer)
-    save_checkpoint(tmp_path / "checkpoint", model, RENDERER, optimizer, {"step": 1})
+    model = fresh()
+    optimizer = make_optimizer(model, CONFIG.optimizer)
+    update(model, optimizer, some_rows(), cross_entropy, CONFIG.optimizer, 1e-2)
+    folder = tmp_path / "checkpoint"
+    save_checkpoint(folder, model, RENDERER, optimizer, {"step": 1})
+    weights, moments = ((folder / name).stat().st_size for name in ("model.safetensors", "trainer.pt"))
+    assert weights + 100 < moments  # so that the second limit is met by what torch writes
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for room in (100, (tmp_path / "checkpoint" / "model.safetensors").stat().st_size + 100):  # weights, then tokenizer
+    for room in (100, weights + 100):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
         try:
             with pytest.raises(StoreFault, match="cannot be written"):
-                save_checkpoint(tmp_path / "checkpoint", model, RENDERER, optimizer, {"step": 2, "more": "x" * 10**6})
+                save_checkpoint(folder, model, RENDERER, optimizer, {"step": 2})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert (load_checkpoint(tmp_path / "checkpoint", model, optimizer) or {})["step"] == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+        assert (load_checkpoint(folder, model, optimizer) or {})["step"] == 1
 
 
 def test_a_tokenizer_of_too_few_ids_is_refused() -> None:

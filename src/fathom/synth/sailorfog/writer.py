@@ -81,14 +81,16 @@ class _Describer:
 
     def _clauses(self, name: str) -> str:
         """All that is still untold of the variable, as clauses joined by "and". Those that tell of further variables
-        come last, so that it is plain of what the others speak."""
-        text = joint = ""
+        come last, and what follows such a one names its subject again: else it could be a clause of theirs."""
+        text, plain = "", True
         while mine := [t for t in self.left if name in (t.left, t.right)]:
             short = [t for t in mine if isinstance(t.right, Constant) or {t.left, t.right} <= self.told]
             triple = self.random.choice(short or mine)
             self.left.remove(triple)
-            text += joint + self._clause(triple, name)
-            joint = " and " if short else ", and "
+            if text:
+                text += " and " if plain else f", and {self._again(name)} "
+            text += self._clause(triple, name)
+            plain = bool(short)
         return text
 
     def _clause(self, triple: Triple, name: str) -> str:
@@ -102,14 +104,18 @@ class _Describer:
         return clause(relation, phrase, self.random, backward=not as_subject)
 
     def _variable(self, name: str) -> str:
-        kind = self._kind(name)
         if name in self.told:
-            letter = self.letters.setdefault(name, _LETTERS[len(self.letters)])
-            return self.random.choice(_AGAIN).format(kind=kind, letter=letter)
+            return self._again(name)
+        kind = self._kind(name)
         self.told.add(name)
         phrase = self.random.choice(_SOME).format(a=with_article(kind), kind=kind)
         clauses = self._clauses(name)
         return f"{phrase}{self._mark(name)}" + (f" {pronoun(kind)} {clauses}" if clauses else "")
+
+    def _again(self, name: str) -> str:
+        """A variable told of before, by the letter it gets there."""
+        letter = self.letters.setdefault(name, _LETTERS[len(self.letters)])
+        return self.random.choice(_AGAIN).format(kind=self._kind(name), letter=letter)
 
     def _mark(self, name: str) -> str:
         return _MARK + name + _MARK

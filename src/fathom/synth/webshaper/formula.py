@@ -175,8 +175,11 @@ def solutions(formula: Formula, facts: Facts) -> Iterator[dict[str, Thing]]:
 
 
 def needless(formula: Formula, facts: Facts) -> Triple | None:
-    """A triple without which the formula has the same one answer, None where all are needed for it."""
+    """A triple without which the formula has the same one answer; None where all are needed for it, and where it has
+    not one answer."""
     answer = answers(formula, facts, limit=2)
+    if len(answer) != 1:
+        return None
     for triple in formula.triples:
         rest = formula.model_copy(update={"triples": tuple(each for each in formula.triples if each is not triple)})
         named = any(formula.target in (each.left, each.right) for each in rest.triples)
