@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,7 @@ def test_killed_at_any_step_it_goes_on_with_the_losses_it_would_have_had(
             pass
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
+        time.sleep(1.1)  # files of TensorBoard are told apart by the second, then by the process
         train_supervised(fresh(), RENDERER, some_rows(), CONFIGS[kind], folder)
         assert losses(folder) == losses(tmp_path / "whole")
         assert_the_board_shows_the_lines(folder)
