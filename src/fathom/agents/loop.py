@@ -139,7 +139,9 @@ class _Runner:
             self.a.listener.on_event("call", call.model_dump(mode="json"))
             observation = await self.observe(call)
             message = self.a.policy.observe(observation)
-            self.state.segment.turns.append(Turn(message=message, call=call, tool_error=observation.error))
+            infra = observation.result.infra or observation.error in ToolError.INFRASTRUCTURE
+            turn = Turn(message=message, call=call, tool_error=observation.error, infra=infra)
+            self.state.segment.turns.append(turn)
             self.state.observations.append(observation)
             self.state.context_tokens += self.estimate((message,))
             self.a.listener.on_event("observation", observation.model_dump(mode="json"))

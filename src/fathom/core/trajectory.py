@@ -32,7 +32,8 @@ class Usage(Frozen):
 
 class Turn(Frozen):
     """One message in a segment. `token_ids` and `logprobs` are as sampled, never re-tokenised text; `trainable` marks
-    the policy's own messages. An observation names the `call` it answers, and the kind of error where it failed.
+    the policy's own messages. An observation names the `call` it answers and the kind of error where it failed;
+    `infra` marks those that asked for something, if only in part, that could not be reached.
 
     The prompt a turn was sampled from is the first `prompt_kept` ids of (prompt and sampled ids of the sampled turn
     before it in the segment), then `prompt_ids`: so a long segment is stored once, and not once per turn.
@@ -48,6 +49,7 @@ class Turn(Frozen):
     policy_version: int = 0
     call: ToolCall | None = None
     tool_error: str | None = None
+    infra: bool = False
 
 
 class Segment(Frozen):

@@ -7,7 +7,6 @@ be reached on the way to an answer that is wrong; no reward, no gradient, but co
 
 from typing import Literal
 
-from fathom.core.errors import ToolError
 from fathom.core.model import Frozen
 from fathom.core.task import Task
 from fathom.core.trajectory import Trajectory
@@ -67,6 +66,5 @@ def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None)
 
 
 def met_infrastructure(trajectory: Trajectory) -> bool:
-    """Whether a tool told the agent that it could not be reached or had no room."""
-    turns = (turn for segment in trajectory.segments for turn in segment.turns)
-    return any(turn.tool_error in ToolError.INFRASTRUCTURE for turn in turns)
+    """Whether a tool told the agent that something could not be reached or that there was no room."""
+    return any(turn.infra for segment in trajectory.segments for turn in segment.turns)

@@ -53,12 +53,13 @@ class ToolContext:
 
 class ToolResult(Frozen):
     """The observation the model reads, and the same as data for policies that act for the model: `urls` found or
-    opened, best first, and the `evidence` ids cited."""
+    opened, best first, and the `evidence` ids cited. `infra`: a part of what was asked for could not be reached."""
 
     text: str
     urls: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    infra: bool = False
 
 
 class Tool(Protocol):

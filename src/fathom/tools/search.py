@@ -87,7 +87,12 @@ class Search:
             raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
-        return ToolResult(text="\n=======\n".join(parts), urls=tuple(pages), titles=tuple(pages.values()))
+        return ToolResult(
+            text="\n=======\n".join(parts),
+            urls=tuple(pages),
+            titles=tuple(pages.values()),
+            infra=answered < len(queries),
+        )
 
     def _listing(self, query: str, hits: tuple[Hit, ...]) -> str:
         if not hits:

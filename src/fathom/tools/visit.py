@@ -121,6 +121,7 @@ class Visit:
             urls=tuple(page.url for page in read),
             titles=tuple(page.title for page in read),
             evidence=tuple(item.id for item in shown),
+            infra=any(isinstance(failure, WorldUnavailableFault) for failure in failures),
         )
 
     async def _read(self, page: Page, goal: str, context: ToolContext) -> tuple[str, list[Evidence]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from tests.worlds import PAGES, small_world
 
-from fathom.core.errors import AccessDeniedError, ToolError
+from fathom.core.errors import AccessDeniedError, ToolError, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.message import ToolCall
 from fathom.core.task import Task
@@ -14,6 +14,7 @@ from fathom.tools.search import Search, SearchConfig
 from fathom.tools.toolset import Toolset
 from fathom.tools.visit import Visit, VisitConfig
 from fathom.world.faults import FaultyWorld
+from fathom.world.protocol import Hit
 
 
 @pytest.fixture
@@ -59,6 +60,27 @@ async def test_a_visit_that_opens_nothing_is_an_error_of_its_true_kind(context: 
     with pytest.raises(ToolError) as down:
         await run(context, "visit", url=["wiki/Ostra"], goal="x")
     assert (gone.value.kind, down.value.kind) == ("not_found", "upstream")
+
+
+async def test_what_was_answered_in_part_only_is_marked(context: ToolContext) -> None:
+    pages = context.world
+
+    class Half:
+        async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
+            if query == "down":
+                raise WorldUnavailableFault("no answer")
+            return await pages.search(query, k)
+
+        async def open(self, url: str) -> Page:
+            if url == "wiki/Down":
+                raise WorldUnavailableFault("no answer")
+            return await pages.open(url)
+
+    context.world = Half()
+    for query, other, infra in (("down", "lighthouse", True), ("lantern", "lighthouse", False)):
+        assert (await run(context, "search", query=[query, other])).infra == infra
+    for url, infra in (("wiki/Down", True), ("wiki/Nowhere", False), ("wiki/Carla_Rossi", False)):
+        assert (await run(context, "visit", url=[url, "wiki/Ostra"], goal="x")).infra == infra
 
 
 async def test_an_address_that_may_not_be_opened_is_named_as_it_was_given_and_no_more(context: ToolContext) -> None:

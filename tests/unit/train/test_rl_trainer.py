@@ -123,7 +123,7 @@ def test_outcomes() -> None:
 
 @pytest.mark.parametrize(("kind", "wrong"), [("upstream", "failed"), ("saturated", "failed"), ("not_found", "scored")])
 def test_a_wrong_answer_behind_a_tool_that_was_not_reached_is_no_negative(kind: str, wrong: str) -> None:
-    told = Turn(message=Message(role="tool", content="not reached"), tool_error=kind)
+    told = Turn(message=Message(role="tool", content="not reached"), tool_error=kind, infra=kind != "not_found")
     segment = Segment(role="react", start=(), turns=(turn((7, 4)), told, turn((7, 4))))
     stop = StopReason(kind="answered")
     trajectory = Trajectory(task_id="t", agent="a", model="m", segments=(segment,), answer="x", stop=stop)
