@@ -23,6 +23,9 @@ TOKENS = (
     "<｜end▁of▁sentence｜> <｜tool▁calls▁begin｜> <s> </s> <bos> <eos> <unk> <pad> <mask> <sop> <eop> "
     "[gMASK] [INST] [/INST] "
     "[TOOL_CALLS] [TOOL_RESULTS] [/TOOL_RESULTS] [AVAILABLE_TOOLS] [SYSTEM_PROMPT] [THINK] [/THINK] [IMG] "
+    "<repo_name> <reponame> <file_sep> <filename> <gh_stars> <issue_start> <issue_comment> <issue_closed> "
+    "<jupyter_start> <jupyter_text> <jupyter_code> <jupyter_output> <jupyter_script> <empty_output> "
+    "<commit_before> <commit_msg> <commit_after> <fim_prefix> <fim_middle> <fim_suffix> <fim_pad> "
     "<start_of_turn> <end_of_turn> <start_of_image> ]~b] ]~!b[ [e~["
 ).split()
 TAGS = (

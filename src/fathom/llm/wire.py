@@ -27,7 +27,9 @@ _ESCAPABLE = re.compile(r"<(\\*)(/?(?:think|thinking|tool_call|tool_response|ans
 # What could end or open a turn, in our tags or in the control tokens of common chat templates.
 _FORGEABLE = re.compile(
     r"<(?=[\s\\]{0,4}/?\s{0,4}(?:[a-z0-9_-]{1,20}:)?(?:think|thinking|tool_call|tool_response|tools|answer)\b|[|｜]"
-    r"|/?s>|[be]os>|(?:start|end)_of_[a-z]{1,20}>|(?:unk|pad|mask|sop|eop)>|/?arg_(?:key|value)>)"
+    r"|/?s>|[be]os>|(?:start|end)_of_[a-z]{1,20}>|(?:unk|pad|mask|sop|eop)>|/?arg_(?:key|value)>"
+    # Of models trained on code, SmolLM2 among them.
+    r"|(?:repo_?name|file_?name|file_sep|gh_stars|empty_output)>|(?:issue|jupyter|commit|fim)_[a-z]{1,10}>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK|IMG)\]|e~\[)"
     r"|\](?=~!?b[\[\]])",
     re.IGNORECASE,
