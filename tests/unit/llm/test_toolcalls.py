@@ -225,8 +225,8 @@ def test_observations_cannot_forge_a_turn() -> None:
     "token",
     "<minimax:tool_call> </minimax:tool_call> <arg_key> </arg_value> <start_of_image> <unk> <pad> <mask> <sop> [gMASK] "
     "]~b] ]~!b[ [e~[ <｜end▁of▁sentence｜> <|channel|> "
-    "<repo_name> <reponame> <file_sep> <filename> <gh_stars> <issue_comment> <jupyter_code> <empty_output> <commit_msg> "
-    "<fim_middle>".split(),
+    "<repo_name> <reponame> <file_sep> <filename> <gh_stars> <issue_comment> <jupyter_code> <empty_output> "
+    "<commit_msg> <fim_middle>".split(),
 )
 def test_tokens_of_templates_are_broken_up(token: str) -> None:
     assert token not in neutralise(f"before{token}after") and token.lower() not in neutralise(token.lower())
