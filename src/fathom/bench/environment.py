@@ -3,7 +3,8 @@
 A step is a turn of a scripted policy with the observation of its call: the oracle over questions of a closed world.
 Ours runs the agent through the gateway, all rollouts in one event loop. The other one has a thread for each, one
 blocking call at a time, and loads its tokenizer from disk in every turn to count the conversation; it replays the
-replies of our rollouts, so the work is the same: searches, pages, windows. Its tokenizer has as many entries as that of
+replies of our rollouts, so the work is the same: searches, pages, windows; nothing is kept from one call to the next
+(`cached` is ours with what the gateway keeps by default). Its tokenizer has as many entries as that of
 the released model, which is not among what this package may fetch. `loaded_once` is that loop with the tokenizer kept.
 
 Reference: Tongyi DeepResearch release, `inference/react_agent.py` and `run_multi_react.py` (behaviour only).
@@ -29,11 +30,12 @@ from fathom.recipes.closed import ensure_closed
 from fathom.recipes.research import research_config
 from fathom.recipes.synthesis import make_questions
 from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import ServiceConfig
 from fathom.synth.pipeline import PipelineConfig
 from fathom.synth.questions import QuestionConfig
 from fathom.synth.trajectories.oracle import OracleChat
 from fathom.tools.window import windows
-from fathom.world.gated import GatedWorld, world_sources
+from fathom.world.gated import GatedConfig, GatedWorld, world_sources
 from fathom.world.simulated import SimulatedWorld
 
 NAME = "environment"
@@ -43,6 +45,7 @@ GOALS: Mapping[str, Goal] = {"ratio": (">=", 20.0)}
 _LEVELS = (1, 16, 64, 256)
 _VOCABULARY = 151_643  # entries of the released model's tokenizer
 _QUICK_VOCABULARY = 10_000
+_UNKEPT = GatedConfig(search=ServiceConfig(keep_s=0.0), read=ServiceConfig(keep_s=0.0))
 
 
 def run(options: BenchOptions) -> Mapping[str, Figure]:
@@ -60,8 +63,11 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     for level in _LEVELS:
         options.progress(f"{level} rollouts at once")
         some = tasks if level == _LEVELS[-1] else tasks[: max(level, len(tasks) // 8)]
-        seconds, done = asyncio.run(_ours(some, snapshot, level))
+        seconds, done = asyncio.run(_ours(some, snapshot, level, _UNKEPT))
         figures[f"steps_per_second_{level}"] = round(_steps(done) / seconds, 1)
+    options.progress("with the cache of the gateway")
+    seconds, done = asyncio.run(_ours(tasks, snapshot, _LEVELS[-1], GatedConfig()))
+    figures["cached_steps_per_second_256"] = round(_steps(done) / seconds, 1)
     figures["answered_frac"] = sum(t.answer is not None for t in done) / len(done)
     scripts = [_script(trajectory) for trajectory in done[:theirs]]
     entries = figures["tokenizer_entries"] = _QUICK_VOCABULARY if options.quick else _VOCABULARY
@@ -76,11 +82,14 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     return figures
 
 
-async def _ours(tasks: Sequence[Task], snapshot: Snapshot, level: int) -> tuple[float, list[Trajectory]]:
-    """Seconds for all tasks with so many rollouts at once, and what became of them. The gateway's cache is empty."""
+async def _ours(
+    tasks: Sequence[Task], snapshot: Snapshot, level: int, config: GatedConfig
+) -> tuple[float, list[Trajectory]]:
+    """Seconds for all tasks with so many rollouts at once, and what became of them. The gateway begins with nothing
+    kept."""
     world = SimulatedWorld(snapshot)
     gateway = Gateway()
-    attempt = attempts(OracleChat, GatedWorld(world.name, gateway, world_sources(world)))
+    attempt = attempts(OracleChat, GatedWorld(world.name, gateway, world_sources(world), config))
     waiting = iter(tasks)
     done: list[Trajectory] = []
 
