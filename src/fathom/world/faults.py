@@ -1,39 +1,53 @@
 """`FaultyWorld`: seeded faults around any world, for tests and for training that sees what use will bring."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
-from fathom.core.errors import WorldUnavailableFault
+from fathom.core.errors import ProviderFault, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.seeds import stream
 from fathom.world.protocol import Hit, World, WorldLink
 
+_KINDS: tuple[ProviderFault.Kind, ...] = (
+    "refused", "reset", "timeout", "rate_limited", "server", "garbage", "truncated", "oversized", "mismatch",
+)  # fmt: skip
+_RETRY_AFTER_S = 0.05  # what half of the limited ones ask for
+
 
 class FaultyWorld:
-    """Raises `WorldUnavailableFault` for `rate` of all operations, drawn from `seed`; `faults` counts them by
-    operation. The draw depends only on how many operations came before."""
+    """Raises `WorldUnavailableFault` for `rate` of all operations, of all kinds in turn; `faults` counts them by
+    operation, `kinds` by kind. What a call meets is drawn from `seed`, the call, and how often it was made, so that it
+    does not depend on what runs beside it."""
 
     def __init__(self, world: World, *, rate: float, seed: int = 0) -> None:
-        self._world, self._rate = world, rate
-        self._random = stream(seed, "faulty-world")
+        self._world, self._rate, self._seed = world, rate, seed
+        self._made: dict[str, int] = defaultdict(int)
         self.name = world.name
         self.faults: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
-        self._draw("search")
+        self._draw("search", query)
         return await self._world.search(query, k)
 
     async def open(self, url: str) -> Page:
-        self._draw("open")
+        self._draw("open", url)
         return await self._world.open(url)
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
-        self._draw("links")
+        self._draw("links", url)
         return await self._world.links(url)
 
     async def close(self) -> None:
         await self._world.close()
 
-    def _draw(self, operation: str) -> None:
-        if self._random.random() < self._rate:
-            self.faults[operation] += 1
-            raise WorldUnavailableFault(f"the world did not answer ({operation})")
+    def _draw(self, operation: str, asked: str) -> None:
+        call = f"{operation} {asked}"
+        self._made[call] += 1
+        random = stream(self._seed, "faulty-world", call, self._made[call])
+        if random.random() >= self._rate:
+            return
+        kind = random.choice(_KINDS)
+        self.faults[operation] += 1
+        self.kinds[kind] += 1
+        wait = _RETRY_AFTER_S if kind == "rate_limited" and random.random() < 0.5 else None
+        raise WorldUnavailableFault(f"the world did not answer ({operation}: {kind})", kind=kind, retry_after_s=wait)
