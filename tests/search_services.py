@@ -89,11 +89,11 @@ class ServiceCase:
         return HttpEngine(SERVICES[self.name], self.config(url, **settings), web, now=lambda: NOW)
 
     def content(self, file: str) -> bytes:
-        """A recorded reply."""
+        """A reply of the fixtures."""
         return (FIXTURES / self.name / file).read_bytes()
 
     def answer(self, file: str, status: int = 200, headers: Mapping[str, str] | None = None, **more: Any) -> Answer:
-        """A recorded reply as the server sends it."""
+        """A reply of the fixtures as the server sends it."""
         typed = {"content-type": _TYPES[Path(file).suffix], **(headers or {})}
         return Answer(self.content(file), status, typed, **more)
 

@@ -126,6 +126,25 @@ async def test_what_went_wrong_says_nothing_about_the_page(case: Case, answer: A
     assert caught.value.kind in ("unauthorised", "rate_limited", "server", "garbage", "oversized", "truncated")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p>Verify you are human by completing the action below.</p>",
+        "<p>ports.example needs to check: enable JavaScript and cookies to continue</p>",
+    ],
+)
+async def test_a_page_that_asks_for_a_proof_is_no_page(case: Case, text: str) -> None:
+    case.put("/p", html(text))
+    with pytest.raises(WorldUnavailableFault, match="proof of being human") as caught:
+        await case.reader.read(case.url("/p"))
+    assert caught.value.kind == "unauthorised"
+
+
+async def test_a_long_page_may_speak_of_such_proofs(case: Case) -> None:
+    case.put("/p", html("<p>Sites ask visitors to verify that you are human.</p>" * 40))
+    assert "human" in (await case.reader.read(case.url("/p"))).page.text
+
+
 async def test_a_reader_that_was_closed_opens_again(case: Case) -> None:
     await case.reader.close()
     assert (await case.reader.read(case.url("/wiki/Ostra"))).page.text

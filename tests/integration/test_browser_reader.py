@@ -76,6 +76,9 @@ async def test_a_page_that_a_script_builds_is_read(web: WebServer) -> None:
     assert [link.url for link in read.links] == ["http://site.example/next"]
     with pytest.raises(PageNotFoundError):
         await site.reader.read("http://site.example/gone")
+    web.routes["/proof"] = html("<script>document.write('<p>Verify you are human to go on.</p>')</script>")
+    with pytest.raises(WorldUnavailableFault, match="proof of being human"):
+        await site.reader.read("http://site.example/proof")
     await site.reader.close()
     assert left_over() == []
 

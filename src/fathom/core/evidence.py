@@ -4,9 +4,9 @@ from typing import Literal
 
 from fathom.core.model import Frozen
 
-Degraded = Literal["", "backup", "stale", "unconfirmed"]
+Degraded = Literal["", "backup", "stale", "alone", "unconfirmed"]
 """Where an answer is not what the first provider says now: another one's; an older one, since nobody answers; an empty
-one that no second provider could confirm."""
+one of the only provider there is; an empty one that no second provider could confirm, which is not believed."""
 
 
 class Evidence(Frozen):

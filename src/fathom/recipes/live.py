@@ -16,6 +16,7 @@ from fathom.world.reader.browser import BrowserConfig, BrowserReader
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
 from fathom.world.reader.parser import PageParser
 from fathom.world.reader.protocol import PageReader
+from fathom.world.reader.robots import Robots
 from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
 from fathom.world.search.protocol import SearchEngine
 from fathom.world.search.registry import engine
@@ -35,6 +36,7 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
     asked = engine_service(config)
     gated = GatedConfig(
         search=asked,
+        tidy=config.tidy,
         read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s, "unauthorised_rest_s": 0.0}),
     )
     # Whatever decides what an answer is: with other settings it is asked for anew.
@@ -93,4 +95,5 @@ def _reader(name: ReaderName, parser: PageParser, environment: Environment, conf
     service = ServiceReaderConfig(base_url=config.reader_url, timeout_s=config.timeout_s, max_bytes=config.max_bytes)
     if key := environment.keys.get(_READER_KEY):
         service = service.model_copy(update={"api_key": key})
-    return ServiceReader(inward(environment, config), service)
+    robots = Robots(outward, parser) if config.robots else None
+    return ServiceReader(inward(environment, config), service, robots=robots)

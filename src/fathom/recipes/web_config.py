@@ -6,6 +6,7 @@ from pydantic import Field
 
 from fathom.core.config import Config
 from fathom.sandbox.egress.protocol import Scope
+from fathom.world.search.duplicates import TidyConfig
 
 ReaderName = Literal["live", "browser", "service"]
 
@@ -25,6 +26,7 @@ class WebConfig(Config):
     )
     robots: bool = Field(default=True, description="heed what sites ask of robots")
     browser_sandbox: bool = Field(default=True, description="Chromium's own; it does not start as root with it")
+    tidy: TidyConfig = Field(default=TidyConfig(), description="how lists of hits are made short and varied")
     timeout_s: float = Field(default=30.0, gt=0, description="seconds for one request, of the browser for one page")
     max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one page, after decompression")
     attempts: int = Field(default=3, ge=1, description="attempts at each engine and reader")

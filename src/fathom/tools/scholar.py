@@ -40,6 +40,10 @@ SPEC = ToolSpec(
 )
 
 
+_UNREACHED = "No catalogue could be reached."
+_ALONE = " (one catalogue only; nothing confirms that there is nothing)"
+
+
 class ScholarConfig(Config):
     """Settings of google_scholar."""
 
@@ -50,8 +54,9 @@ class ScholarConfig(Config):
 
 
 class Scholar:
-    """Gives a numbered list per query. A catalogue that fails does not spoil the others; where none answers any query,
-    the call is an error of kind `upstream`, never "nothing found"."""
+    """Gives a numbered list per query. A catalogue that fails does not spoil the others. That no work matches is said
+    where two catalogues say so, or the only one there is, which is noted. Where there is less to say of every query,
+    the call is an error of kind `upstream`."""
 
     spec = SPEC
 
@@ -66,13 +71,14 @@ class Scholar:
             raise ToolError("arguments", "google_scholar: every query is blank.")
         queries = [context.boundary.check_words(query) for query in asked[: self._config.max_queries]]
         found = await asyncio.gather(*(self._ask(query) for query in queries))
-        if not any(answers for answers in found):
-            raise ToolError("upstream", "No catalogue could be reached. This is no sign that nothing exists.")
+        if not any(self._tells(answers) for answers in found):
+            what = "Too few catalogues answered to say that nothing matches." if any(found) else _UNREACHED
+            raise ToolError("upstream", f"{what} This is no sign that nothing exists.")
         parts: list[str] = []
         works: dict[str, str] = {}
         for query, answers in zip(queries, found, strict=True):
             hits = merged(answers, self._config.k)
-            parts.append(self._listing(query, hits, silent=len(self._engines) - len(answers)))
+            parts.append(self._listing(query, hits, answers))
             works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
             for hit in hits:
                 context.boundary.show(self._entry(hit), (hit.url,), private=hit.private)
@@ -92,13 +98,20 @@ class Scholar:
                 raise hits
         return answers
 
-    def _listing(self, query: str, hits: Sequence[Hit], *, silent: int) -> str:
-        """The works found; `silent` is how many catalogues did not answer."""
-        asked = len(self._engines)
+    def _tells(self, answers: Sequence[tuple[Hit, ...]]) -> bool:
+        """Whether answers to one query say what there is, or that there is nothing, which takes two where there are."""
+        return any(answers) or len(answers) >= min(2, len(self._engines))
+
+    def _listing(self, query: str, hits: Sequence[Hit], answers: Sequence[tuple[Hit, ...]]) -> str:
+        """The works found in what the catalogues that answered gave."""
+        asked, silent = len(self._engines), len(self._engines) - len(answers)
         if silent == asked:
             return f'The search for "{query}" could not be made. That says nothing about what exists.'
         note = f" ({silent} of {asked} catalogues did not answer)" if silent else ""
+        if not self._tells(answers):
+            return f'The search for "{query}" found nothing{note}. That says nothing about what exists.'
         if not hits:
+            note = note if asked > 1 else _ALONE
             return f'No work matches "{query}"{note}. Other words may help.'
         rows = [f'{len(hits)} {"work" if len(hits) == 1 else "works"} for "{query}"{note}:']
         rows += [f"{number}. {self._entry(hit)}" for number, hit in enumerate(hits, 1)]

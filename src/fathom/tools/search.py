@@ -12,7 +12,7 @@ from fathom.core.config import Config
 from fathom.core.errors import ToolError, WorldUnavailableFault
 from fathom.core.message import ToolSpec
 from fathom.tools.protocol import ToolContext, ToolResult
-from fathom.world.protocol import Hit
+from fathom.world.protocol import Hit, NoHits
 
 SPEC = ToolSpec(
     name="search",
@@ -37,6 +37,10 @@ _UNREACHED = "The search service could not be reached. This is no sign that noth
 _NOTES = {
     "backup": "(The usual search did not answer; these are from another one.)",
     "stale": "(The search does not answer now; these are what it found earlier.)",
+}
+_NONE_NOTES = {
+    "alone": " (one engine only; nothing confirms that there is nothing)",
+    "stale": " (as of an earlier search; it does not answer now)",
 }
 
 
@@ -96,7 +100,8 @@ class Search:
 
     def _listing(self, query: str, hits: tuple[Hit, ...]) -> str:
         if not hits:
-            return f'No page matches "{query}". Other words may help.'
+            note = _NONE_NOTES.get(hits.note, "") if isinstance(hits, NoHits) else ""
+            return f'No page matches "{query}"{note}. Other words may help.'
         rows = [f'{len(hits)} pages for "{query}":']
         rows += [_NOTES[note] for note in dict.fromkeys(hit.note for hit in hits) if note in _NOTES]
         for number, hit in enumerate(hits, 1):

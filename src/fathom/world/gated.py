@@ -17,10 +17,10 @@ from fathom.core.evidence import Page
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
-from fathom.world.protocol import RAISED, Hit, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, NoHits, World, WorldLink
 from fathom.world.reader.protocol import PageReader, ReadPage
 from fathom.world.search.addresses import host_of
-from fathom.world.search.duplicates import tidy
+from fathom.world.search.duplicates import TidyConfig, tidy
 from fathom.world.search.protocol import SearchEngine, SearchQuery
 from fathom.world.search.query import parse_query
 
@@ -38,6 +38,7 @@ class GatedConfig(Config):
 
     search: ServiceConfig = ServiceConfig(deadline_s=60.0)
     read: ServiceConfig = ServiceConfig(attempts=3, unauthorised_rest_s=0.0)
+    tidy: TidyConfig = Field(default=TidyConfig(), description="of hits of the web")
     engine: LaneConfig = LaneConfig()
     host: LaneConfig = Field(
         default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by each reader"
@@ -120,7 +121,8 @@ class GatedWorld:
         *,
         owned: Sequence[Closing] = (),
     ) -> None:
-        self.name, self._gateway, self._web, self._owned = name, gateway, sources.web, owned
+        self.name, self._gateway, self._owned = name, gateway, owned
+        self._web, self._tidy = sources.web, config.tidy
         self._search = Service(
             name="search",
             providers=sources.search,
@@ -130,6 +132,7 @@ class GatedWorld:
             config=config.search,
             empty=lambda hits: not hits,
             keeps=lambda hits: not any(hit.private for hit in hits),
+            final=not sources.web,
         )
         version = sources.read_version
         self._read = Service("read", sources.read, _READ, _itself, version, config.read, facts=_FACTS)
@@ -141,10 +144,13 @@ class GatedWorld:
         asked = parse_query(query, k=k + _SPARE) if self._web else SearchQuery(text=query, k=max(1, k))
         answer = await self._gateway.ask(self._search, asked)
         hits = _got(answer)
-        if self._web:
-            hits = tidy(hits, k)
         if answer.degraded == "unconfirmed":
             raise WorldUnavailableFault("search: nothing found, and no second engine to confirm it", kind="saturated")
+        if answer.degraded and not hits:
+            return NoHits.noted(answer.degraded)
+        if self._web:
+            # Who asks for some sites by name wants more than a few hits of them.
+            hits = tidy(hits, k, self._tidy.model_copy(update={"per_domain": 0}) if asked.domains else self._tidy)
         return tuple(hit.model_copy(update={"note": answer.degraded}) for hit in hits) if answer.degraded else hits
 
     async def open(self, url: str) -> Page:

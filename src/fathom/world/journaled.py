@@ -7,7 +7,7 @@ from fathom.core.budget import Meter
 from fathom.core.events import Journal
 from fathom.core.evidence import Page
 from fathom.core.recorded import recorded
-from fathom.world.protocol import RAISED, Hit, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, World, WorldLink, hits_of, hits_row
 
 
 class JournaledWorld:
@@ -22,10 +22,9 @@ class JournaledWorld:
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         async def effect() -> Any:
-            return [hit.model_dump(mode="json") for hit in await self._world.search(query, k)]
+            return hits_row(await self._world.search(query, k))
 
-        rows = await self._step({"search": query, "k": k}, effect)
-        return tuple(Hit.model_validate(row) for row in rows)
+        return hits_of(await self._step({"search": query, "k": k}, effect))
 
     async def open(self, url: str) -> Page:
         async def effect() -> Any:

@@ -1,6 +1,6 @@
 """`World`: search, open, links. All implementations pass one contract suite."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.evidence import Degraded, Page
@@ -46,6 +46,30 @@ class Hit(Frozen):
     private: bool = False
 
 
+class NoHits(tuple[Hit, ...]):
+    """An empty answer that did not come the usual way, as `note` says."""
+
+    note: Degraded = ""
+
+    @classmethod
+    def noted(cls, note: Degraded) -> "NoHits":
+        none = cls()
+        none.note = note
+        return none
+
+
+def hits_row(hits: tuple[Hit, ...]) -> Any:
+    """What a search brought, as plain JSON."""
+    return {"no_hits": hits.note} if isinstance(hits, NoHits) else [hit.model_dump(mode="json") for hit in hits]
+
+
+def hits_of(row: Any) -> tuple[Hit, ...]:
+    """What `hits_row` was made of."""
+    if isinstance(row, dict):
+        return NoHits.noted(row["no_hits"])
+    return tuple(Hit.model_validate(hit) for hit in row)
+
+
 class WorldLink(Frozen):
     """A link out of a page."""
 
@@ -62,7 +86,8 @@ class World(Protocol):
     def name(self) -> str: ...
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
-        """At most `k` hits, best first, at most one per page; empty when nothing matches. Total over `query`."""
+        """At most `k` hits, best first, at most one per page; empty when nothing matches, `NoHits` where that is to be
+        told with a note. Total over `query`."""
         ...
 
     async def open(self, url: str) -> Page:

@@ -13,7 +13,7 @@ from fathom.core.evidence import Page
 from fathom.core.jsonl import append, read_rows
 from fathom.core.model import canonical_json
 from fathom.core.recorded import error_name
-from fathom.world.protocol import RAISED, Hit, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, World, WorldLink, hits_of, hits_row
 
 A = TypeVar("A")
 
@@ -26,29 +26,33 @@ class RecordingWorld:
         self.name = world.name
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
-        return await self._record({"search": query, "k": k}, lambda: self._world.search(query, k))
+        return await self._record({"search": query, "k": k}, lambda: self._world.search(query, k), hits_row)
 
     async def open(self, url: str) -> Page:
-        return await self._record({"open": url}, lambda: self._world.open(url))
+        return await self._record({"open": url}, lambda: self._world.open(url), _row)
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
-        return await self._record({"links": url}, lambda: self._world.links(url))
+        return await self._record({"links": url}, lambda: self._world.links(url), _rows)
 
     async def close(self) -> None:
         await self._world.close()
 
-    async def _record(self, asked: dict[str, Any], ask: Callable[[], Awaitable[A]]) -> A:
+    async def _record(self, asked: dict[str, Any], ask: Callable[[], Awaitable[A]], plain: Callable[[A], Any]) -> A:
         try:
             answer = await ask()
         except tuple(RAISED.values()) as error:
             append(self._path, [{"asked": asked, "raised": error_name(error, RAISED), "message": str(error)}])
             raise
-        rows: Any = answer
-        said = (
-            [row.model_dump(mode="json") for row in rows] if isinstance(rows, tuple) else rows.model_dump(mode="json")
-        )
-        append(self._path, [{"asked": asked, "said": said}])
+        append(self._path, [{"asked": asked, "said": plain(answer)}])
         return answer
+
+
+def _row(said: Page | WorldLink) -> Any:
+    return said.model_dump(mode="json")
+
+
+def _rows(links: tuple[WorldLink, ...]) -> list[Any]:
+    return [_row(link) for link in links]
 
 
 class RecordedWorld:
@@ -65,7 +69,7 @@ class RecordedWorld:
             self._said.setdefault(canonical_json(row["asked"]), []).append(row)
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
-        return tuple(Hit.model_validate(row) for row in self._answer({"search": query, "k": k}))
+        return hits_of(self._answer({"search": query, "k": k}))
 
     async def open(self, url: str) -> Page:
         return Page.model_validate(self._answer({"open": url}))

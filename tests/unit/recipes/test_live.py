@@ -1,9 +1,11 @@
 """The live world as runs have it: engines and readers behind a gateway."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from tests.chat_server import Answer
 from tests.web_server import WebServer, small_web
 
@@ -73,6 +75,37 @@ async def test_a_second_engine_answers_where_the_first_does_not(environment: Env
         await made.close()
 
 
+async def test_how_many_hits_of_one_site_there_may_be_is_a_setting(environment: Environment) -> None:
+    async with small_web() as server:
+        made = world(server, environment, tidy={"per_domain": 1})
+        assert len(await made.search("film lighthouse coast")) == 1
+        await made.close()
+        free = world(server, environment)
+        assert len(await free.search("film lighthouse coast")) > 1
+        await free.close()
+
+
+@pytest.mark.parametrize(("robots", "first"), [(True, "93.184.215.14:80"), (False, "127.0.0.1:9")])
+async def test_with_a_reader_service_alone_a_site_is_still_asked_what_it_asks_of_robots(
+    tmp_path: Path, robots: bool, first: str
+) -> None:
+    tunnels: list[str] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tunnels.append((await reader.readline()).decode().split()[1])
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        environment = Environment(home=tmp_path, proxy=SecretStr(address))
+        config = WebConfig(attempts=1, readers=("service",), reader_url="http://127.0.0.1:9", robots=robots)
+        made = live_world("wikipedia", environment, config)
+        with pytest.raises(WorldUnavailableFault):
+            await made.open("http://93.184.215.14/p")
+        assert tunnels[0] == first and len(set(tunnels)) == 1
+        await made.close()
+
+
 async def test_the_spec_of_a_live_world_opens_one(environment: Environment) -> None:
     made = open_world("live:http://localhost:8888", environment)
     assert isinstance(made, GatedWorld) and is_live("faulty:0.1:live:serper") and not is_live("vital")
@@ -85,6 +118,7 @@ async def test_the_spec_of_a_live_world_opens_one(environment: Environment) -> N
 def test_settings_are_laid_over_the_recipe() -> None:
     config = resolve(
         research_config("react"),
-        overrides=["web.scope=private", "web.timeout_s=5", "web.readers=['live', 'browser']"],
+        overrides=["web.scope=private", "web.timeout_s=5", "web.tidy.per_domain=2", "web.readers=['live', 'browser']"],
     )
     assert (config.web.scope, config.web.timeout_s, config.web.readers) == ("private", 5.0, ("live", "browser"))
+    assert config.web.tidy.per_domain == 2

@@ -84,12 +84,30 @@ async def test_how_many_sign_is_said_only_where_it_is_known(context: ToolContext
 
 
 async def test_a_silent_catalogue_is_said_and_does_not_spoil_the_others(context: ToolContext) -> None:
-    silent, empty = ScriptedEngine("a", silent=("one", "two")), ScriptedEngine("b", silent=("two",))
-    result = await run(context, Scholar([silent, empty], ScholarConfig(max_queries=2)), "one", "two", "three")
-    assert 'No work matches "one" (1 of 2 catalogues did not answer).' in result.text
+    one = ScriptedEngine("a", PRINT, silent=("two", "three"))
+    scholar = Scholar([one, ScriptedEngine("b", silent=("one", "two"))], ScholarConfig(max_queries=3))
+    result = await run(context, scholar, "one", "two", "three", "four")
+    assert '1 work for "one" (1 of 2 catalogues did not answer):' in result.text
     assert 'The search for "two" could not be made. That says nothing' in result.text
-    assert "Left out, more than 2 queries in one call: three" in result.text
+    assert (
+        'The search for "three" found nothing (1 of 2 catalogues did not answer). That says nothing about what exists.'
+    ) in result.text
+    assert "Left out, more than 3 queries in one call: four" in result.text
     assert "catalogue.example" not in result.text
+
+
+async def test_that_no_work_matches_takes_the_word_of_two(context: ToolContext) -> None:
+    silent, empty = ScriptedEngine("a", silent=("zz",)), ScriptedEngine("b")
+    for engines in ([silent, empty], [empty, silent, silent, silent]):
+        with pytest.raises(ToolError, match=r"Too few .* no sign that nothing exists") as caught:
+            await run(context, Scholar(engines), "zz")
+        assert caught.value.kind == "upstream"
+    two = await run(context, Scholar([empty, ScriptedEngine("c"), silent]), "zz")
+    assert two.text == 'No work matches "zz" (1 of 3 catalogues did not answer). Other words may help.'
+    alone = await run(context, Scholar([empty]), "zz")
+    assert alone.text == (
+        'No work matches "zz" (one catalogue only; nothing confirms that there is nothing). Other words may help.'
+    )
 
 
 async def test_where_none_answers_the_call_is_an_error(context: ToolContext) -> None:

@@ -1,24 +1,40 @@
 """A world behind the gateway: which engine and reader answers, and what of that is told."""
 
+import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.gateways import down, gateway
 from tests.virtual_time import run_virtual
 
-from fathom.core.errors import FathomError, PageNotFoundError, ToolError, WorldUnavailableFault
+from fathom.core.budget import Meter
+from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, ToolError, WorldUnavailableFault
+from fathom.core.events import MemoryJournal
 from fathom.core.evidence import Page
 from fathom.core.model import content_hash
 from fathom.core.task import Task
+from fathom.sandbox.egress.protocol import WebReply, WebRequest
+from fathom.sandbox.egress.scripted import ScriptedWeb
+from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import ServiceConfig
 from fathom.tools.protocol import ToolContext
 from fathom.tools.search import Search
 from fathom.tools.visit import Visit
-from fathom.world.gated import GatedConfig, GatedWorld, web_sources
-from fathom.world.protocol import Hit, WorldLink
-from fathom.world.reader.protocol import ReadPage
+from fathom.world.gated import GatedConfig, GatedWorld, web_sources, world_sources
+from fathom.world.journaled import JournaledWorld
+from fathom.world.protocol import Hit, World, WorldLink
+from fathom.world.reader.live import LiveReader
+from fathom.world.reader.parser import PageParser
+from fathom.world.reader.protocol import PageReader, ReadPage
+from fathom.world.reader.robots import Robots
+from fathom.world.reader.service import ServiceReader
+from fathom.world.recorded import RecordedWorld, RecordingWorld
 from fathom.world.search.addresses import host_of
+from fathom.world.search.duplicates import TidyConfig
 from fathom.world.search.protocol import SearchQuery
 
 HIT = Hit(url="https://example.org/a", title="A", snippet="about a")
@@ -61,12 +77,12 @@ CONFIG = GatedConfig(search=ServiceConfig(attempts=2, deadline_s=20), read=Servi
 READ = CONFIG.read.model_copy(update={"unauthorised_rest_s": 0.0})
 
 
-def web(engines: Sequence[Engine] = (), readers: Sequence[Reader] = ()) -> GatedWorld:
+def web(engines: Sequence[Engine] = (), readers: Sequence[PageReader] = ()) -> GatedWorld:
     config = CONFIG.model_copy(update={"read": READ})
     return GatedWorld("web", gateway(), web_sources(engines, readers, config), config)
 
 
-async def observed(world: GatedWorld, tool: Search | Visit, **arguments: Any) -> str:
+async def observed(world: World, tool: Search | Visit, **arguments: Any) -> str:
     context = ToolContext(task=Task(id="t", question="? https://example.org/a"), world=world)
     return (await tool.run(arguments, context)).text
 
@@ -98,6 +114,127 @@ def test_that_nothing_is_found_is_said_when_two_engines_say_so() -> None:
             await web([Engine("one", ()), Engine("two", down())]).search("a")
 
     run_virtual(main())
+
+
+def test_that_the_only_engine_finds_nothing_is_believed_and_the_model_is_told(tmp_path: Path) -> None:
+    said = 'No page matches "a" (one engine only; nothing confirms that there is nothing). Other words may help.'
+
+    async def main() -> None:
+        made = web([Engine("one", ())])
+        around = [made, JournaledWorld(made, MemoryJournal(), Meter()), RecordingWorld(made, tmp_path / "said")]
+        for world in around:
+            assert await observed(world, Search(), query=["a"]) == said
+        assert await observed(RecordedWorld(tmp_path / "said"), Search(), query=["a"]) == said
+        both = web([Engine("one", ()), Engine("two", ())])
+        assert await observed(both, Search(), query=["a"]) == 'No page matches "a". Other words may help.'
+
+    run_virtual(main())
+
+
+def test_that_nothing_was_found_earlier_is_told_as_such() -> None:
+    async def main() -> None:
+        engines = [Engine("one", ()), Engine("two", ())]
+        world = web(engines)
+        await world.search("a")
+        for engine in engines:
+            engine.said = down("refused")
+        await asyncio.sleep(CONFIG.search.keep_negative_s + 1)
+        assert "(as of an earlier search; it does not answer now)" in await observed(world, Search(), query=["a"])
+
+    run_virtual(main())
+
+
+def test_a_corpus_needs_no_second_word() -> None:
+    class Corpus(Engine):
+        async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:  # type: ignore[override]
+            return ()
+
+        async def open(self, url: str) -> Page:
+            raise PageNotFoundError(url)
+
+        async def links(self, url: str) -> tuple[WorldLink, ...]:
+            return ()
+
+    async def main() -> None:
+        world = GatedWorld("notes", gateway(), world_sources(Corpus("notes", ())))
+        assert await observed(world, Search(), query=["a"]) == 'No page matches "a". Other words may help.'
+
+    run_virtual(main())
+
+
+def test_no_site_has_more_hits_than_it_may_unless_it_is_asked_for() -> None:
+    hits = tuple(
+        Hit(url=f"https://{host}/{number}", title=f"{host} {number}", snippet=f"about {number}")
+        for host in ("www.one.example", "two.example")
+        for number in range(4)
+    )
+
+    async def main() -> None:
+        config = CONFIG.model_copy(update={"tidy": TidyConfig(per_domain=2)})
+        world = GatedWorld("web", gateway(), web_sources([Engine("one", hits)], [], config), config)
+        assert [hit.url for hit in await world.search("a")] == [hits[place].url for place in (0, 1, 4, 5)]
+        assert len(await world.search("a", 3)) == 3
+        assert len(await world.search("a site:two.example")) == 8
+        assert len(await web([Engine("one", hits)]).search("a")) == 8
+
+    run_virtual(main())
+
+
+class Sites:
+    """The sites of the web and a reader service in front of them; `robots` is what every site asks."""
+
+    def __init__(self, robots: WebReply) -> None:
+        self.own, self.service = ScriptedWeb(self._site), ScriptedWeb(self._served)
+        self._robots, self.at = robots, "https://example.org/a"
+
+    def _site(self, request: WebRequest) -> WebReply:
+        if request.url.endswith("/robots.txt"):
+            return replace(self._robots, url=request.url)
+        return WebReply(503, request.url, {}, b"")
+
+    def _served(self, request: WebRequest) -> WebReply:
+        page = {"title": "A", "url": self.at, "content": "Text of the page."}
+        return WebReply(200, request.url, {}, json.dumps({"code": 200, "data": page}).encode())
+
+    def readers(self, parser: PageParser, *names: str) -> list[PageReader]:
+        made: dict[str, PageReader] = {
+            "live": LiveReader(self.own, parser=parser),
+            "service": ServiceReader(self.service, robots=Robots(self.own, parser)),
+        }
+        return [made[name] for name in names]
+
+
+FORBIDS = WebReply(200, "", {}, b"User-agent: fathom\nDisallow: /a")
+
+
+@pytest.mark.parametrize("names", [("live", "service"), ("service", "live"), ("service",)])
+@pytest.mark.parametrize(
+    ("robots", "raised"),
+    [(FORBIDS, AccessDeniedError), (WebReply(503, "", {}, b""), WorldUnavailableFault)],
+    ids=["forbids", "cannot be had"],
+)
+async def test_what_robots_may_not_open_no_reader_opens(
+    names: tuple[str, ...], robots: WebReply, raised: type[FathomError]
+) -> None:
+    sites, parser = Sites(robots), PageParser()
+    config = CONFIG.model_copy(update={"read": READ.model_copy(update={"attempts": 1})})
+    world = GatedWorld("web", Gateway(), web_sources([], sites.readers(parser, *names), config), config)
+    with pytest.raises(raised):
+        await world.open("https://example.org/a")
+    assert sites.service.asked == []
+    assert {request.url for request in sites.own.asked} == {"https://example.org/robots.txt"}
+    await parser.close()
+
+
+async def test_what_a_service_was_led_to_is_asked_about_too() -> None:
+    sites, parser = Sites(FORBIDS), PageParser()
+    reader = ServiceReader(sites.service, robots=Robots(sites.own, parser))
+    sites.at = "https://example.org/b"
+    assert (await reader.read("https://example.org/b")).page.text
+    sites.at = "https://example.org/a"
+    with pytest.raises(AccessDeniedError, match="asks robots not to"):
+        await reader.read("https://example.org/old")
+    await parser.close()
 
 
 def test_a_page_that_is_gone_is_gone_at_once_and_one_that_fails_is_read_elsewhere() -> None:

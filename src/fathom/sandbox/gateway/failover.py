@@ -125,7 +125,10 @@ class Failover(Generic[Q, A]):
             lane.breaker.succeed(self._clock(), trial=trial)
         if not service.empty(value):
             return self._answer(provider.name, value=value, degraded=self._degraded(candidate))
-        return self._answer(provider.name, value=value) if self._confirms(candidate, value) else None
+        if not self._confirms(candidate, value):
+            return None
+        alone = len(self._candidates) == 1 and not service.final
+        return self._answer(provider.name, value=value, degraded="alone" if alone else "")
 
     def _degraded(self, candidate: _Candidate[Q, A]) -> Degraded:
         return "" if candidate is self._candidates[0] else "backup"

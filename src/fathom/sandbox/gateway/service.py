@@ -89,7 +89,8 @@ class Service(Generic[Q, A]):
     answers (the hash of a corpus). `check` raises `ProviderFault` for an answer that is none, before it is cached.
     Where calls have effects of their own `shared` is False, so that equal ones at one time stay several.
     `keeps` tells answers that may go into the cache, which others share.
-    `empty` tells answers that say nothing is there: these need a second provider's word where there is one.
+    `empty` tells answers that say nothing is there: these need a second provider's word where there is one, and are
+    noted as `alone` where there is none, unless a sole provider's word is `final`, as of a corpus about itself.
     `facts` are the errors that are answers, by their names in the cache."""
 
     name: str
@@ -102,6 +103,7 @@ class Service(Generic[Q, A]):
     empty: Callable[[A], bool] = _never
     keeps: Callable[[A], bool] = _always
     shared: bool = True
+    final: bool = False
     facts: Mapping[str, type[FathomError]] = field(default_factory=dict)
 
 

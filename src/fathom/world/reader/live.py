@@ -72,8 +72,6 @@ class LiveReader:
             raise as_unavailable(fault) from None
         check_status(reply)
         parsed = await self._parser.parse(reply.body, reply.headers.get("content-type", ""), reply.url)
-        if is_challenge(parsed.title, parsed.text):
-            raise WorldUnavailableFault("the server asks for a proof of being human", kind="unauthorised")
         return page_of(url, parsed, self._clock())
 
     async def close(self) -> None:
@@ -103,7 +101,10 @@ class LiveReader:
 
 
 def page_of(url: str, parsed: Parsed, fetched_at: str) -> ReadPage:
-    """The page that was asked for as `url`."""
+    """The page that was asked for as `url`, for every reader. Raises `WorldUnavailableFault` for one that asks for a
+    proof of being human instead of showing it."""
+    if is_challenge(parsed.title, parsed.text):
+        raise WorldUnavailableFault("the server asks for a proof of being human", kind="unauthorised")
     page = Page(
         url=url,
         title=parsed.title or url,

@@ -34,7 +34,8 @@ class _Known:
 
 
 class Robots:
-    """The robots.txt files of the sites that were met, by origin."""
+    """The robots.txt files of the sites that were met, by origin. `close` closes `web`; a reader whose own `web` it is
+    closes that itself."""
 
     def __init__(self, web: Web, parser: PageParser, *, timer: Callable[[], float] = time.monotonic) -> None:
         self._web, self._parser, self._timer = web, parser, timer
@@ -59,6 +60,9 @@ class Robots:
             )
         if known.text.strip() and not await self._allows(origin, known.text, url):
             raise AccessDeniedError("this address may not be opened: the site asks robots not to")
+
+    async def close(self) -> None:
+        await self._web.close()
 
     async def _allows(self, origin: str, text: str, url: str) -> bool:
         try:

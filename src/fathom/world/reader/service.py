@@ -16,12 +16,13 @@ from fathom.core.clock import utc_now
 from fathom.core.config import Config
 from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
 from fathom.llm.retry import retry_after_s
-from fathom.sandbox.egress.policy import target_of
-from fathom.sandbox.egress.protocol import Web, WebRequest
+from fathom.sandbox.egress.policy import Target, target_of
+from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
 from fathom.world.protocol import WorldLink
 from fathom.world.reader.live import WITH_SCHEME, page_of
 from fathom.world.reader.parser import Parsed
 from fathom.world.reader.protocol import ReadPage
+from fathom.world.reader.robots import Robots
 from fathom.world.reader.status import GONE, as_unavailable, kind_of
 from fathom.world.reader.visible import visible
 
@@ -41,19 +42,48 @@ class ServiceReaderConfig(Config):
 
 class ServiceReader:
     """A `PageReader`. Addresses that are not of the public internet, as far as their text tells, are not given to the
-    service. `web` is closed with it."""
+    service, nor, with `robots`, those that a site asks robots not to open. `web` and `robots` are closed with it."""
 
     name = "service"
 
     def __init__(
-        self, web: Web, config: ServiceReaderConfig = ServiceReaderConfig(), *, clock: Callable[[], str] = utc_now
+        self,
+        web: Web,
+        config: ServiceReaderConfig = ServiceReaderConfig(),
+        *,
+        robots: Robots | None = None,
+        clock: Callable[[], str] = utc_now,
     ) -> None:
-        self._web, self._config, self._clock = web, config, clock
+        self._web, self._config, self._robots, self._clock = web, config, robots, clock
 
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):
             raise PageNotFoundError("it is not the address of a web page")
         target = target_of(url, "public")
+        await self._heed(target.url)
+        reply = await self._fetch(target)
+        if reply.status != 200:
+            raise WorldUnavailableFault(
+                f"the reader service answered with status {reply.status}",
+                kind=kind_of(reply.status),
+                retry_after_s=retry_after_s(reply.headers),
+            )
+        parsed, at = _parsed(reply.body, target.url, self._config.chars)
+        if at != target.url:
+            await self._heed(at)
+        return page_of(url, parsed, self._clock())
+
+    async def close(self) -> None:
+        await self._web.close()
+        if self._robots is not None:
+            await self._robots.close()
+
+    async def _heed(self, url: str) -> None:
+        if self._robots is not None:
+            target = target_of(url, "public")
+            await self._robots.check(target.origin, target.url, self._config.timeout_s)
+
+    async def _fetch(self, target: Target) -> WebReply:
         headers = {"accept": "application/json", "x-with-links-summary": "true"}
         if key := self._config.api_key.get_secret_value():
             headers["authorization"] = f"Bearer {key}"
@@ -64,24 +94,14 @@ class ServiceReader:
             timeout_s=self._config.timeout_s,
         )
         try:
-            reply = await self._web.fetch(request)
+            return await self._web.fetch(request)
         except ProviderFault as fault:
             raise as_unavailable(fault) from None
-        if reply.status != 200:
-            raise WorldUnavailableFault(
-                f"the reader service answered with status {reply.status}",
-                kind=kind_of(reply.status),
-                retry_after_s=retry_after_s(reply.headers),
-            )
-        return page_of(url, _parsed(reply.body, target.url, self._config.chars), self._clock())
-
-    async def close(self) -> None:
-        await self._web.close()
 
 
-def _parsed(body: bytes, asked: str, chars: int) -> Parsed:
-    """The page in a reply to the question for `asked`. Raises `PageNotFoundError` where the service says that the
-    page's server has none, else `WorldUnavailableFault` for what is not a page or another one."""
+def _parsed(body: bytes, asked: str, chars: int) -> tuple[Parsed, str]:
+    """The page in a reply to the question for `asked`, and the address it is from. Raises `PageNotFoundError` where the
+    service says that the page's server has none, else `WorldUnavailableFault` for what is no page or another one."""
     try:
         said = json.loads(body)
         data = said["data"]
@@ -96,12 +116,13 @@ def _parsed(body: bytes, asked: str, chars: int) -> Parsed:
         if status in GONE:
             raise PageNotFoundError(f"the server says there is no such page ({status})")
         raise WorldUnavailableFault(f"the server answered with status {status}", kind=kind_of(status))
-    if not _may_be(str(data.get("url") or asked), asked):
+    at = str(data.get("url") or asked)
+    if not _may_be(at, asked):
         raise WorldUnavailableFault("the reader service gave another page", kind="mismatch")
     text = visible(text)[:chars]
     if not text.strip():
         raise WorldUnavailableFault("the page could not be read: it holds no text", kind="garbage")
-    return Parsed(title=visible(title)[:500], text=text, links=links, lang="", licence="")
+    return Parsed(title=visible(title)[:500], text=text, links=links, lang="", licence=""), at
 
 
 def _may_be(given: str, asked: str) -> bool:

@@ -31,6 +31,7 @@ class GatedEngine:
             version=version,
             config=config,
             empty=lambda hits: not hits,
+            final=True,  # whoever asks engines by name counts those that agree
             keeps=lambda hits: not any(hit.private for hit in hits),
         )
 

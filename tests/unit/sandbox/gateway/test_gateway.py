@@ -1,6 +1,7 @@
 """The gateway against scripted providers, in virtual time."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -190,7 +191,13 @@ def test_that_nothing_is_there_needs_a_second_word() -> None:
         empty = ScriptedProvider("one", [""])
         asks = gateway()
         alone = await asks.ask(service(empty), "alone")
-        assert (alone.get(), alone.degraded) == ("", "")
+        assert (alone.get(), alone.degraded) == ("", "alone")
+        later = await asks.ask(service(empty), "alone")
+        assert (later.get(), later.degraded, later.cache) == ("", "alone", "hit")
+        found = await asks.ask(service(ScriptedProvider("six", ["found {}"])), "found")
+        assert found.degraded == ""
+        certain = await gateway().ask(replace(service(empty), final=True), "certain")
+        assert (certain.get(), certain.degraded) == ("", "")
         both = await asks.ask(service(empty, ScriptedProvider("two", [""])), "both")
         assert (both.get(), both.degraded, both.attempts) == ("", "", 2)
         other = await asks.ask(service(empty, ScriptedProvider("three", ["found {}"])), "other")

@@ -1,6 +1,9 @@
 import pytest
 
+from fathom.core.errors import WorldUnavailableFault
 from fathom.world.reader.challenge import is_challenge
+from fathom.world.reader.live import page_of
+from fathom.world.reader.parser import Parsed
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,10 @@ def test_a_page_that_asks_for_a_proof(title: str, text: str) -> None:
 )
 def test_a_page_that_says_something(title: str, text: str) -> None:
     assert not is_challenge(title, text)
+
+
+def test_no_page_is_made_of_one_whoever_reads_it() -> None:
+    parsed = Parsed(title="Just a moment...", text="Checking your browser.", links=(), lang="", licence="")
+    with pytest.raises(WorldUnavailableFault, match="proof of being human") as caught:
+        page_of("https://a.example/", parsed, "2026-01-01T12:00:00Z")
+    assert caught.value.kind == "unauthorised"
