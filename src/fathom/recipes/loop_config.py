@@ -32,10 +32,10 @@ class PrimerConfig(Config):
     """Small doses of harder trajectories after SFT, until the policy solves some questions of their kind: where every
     attempt fails, RL learns nothing."""
 
-    doses: int = Field(default=48, ge=0, description="at most so many; 0: none")
+    doses: int = Field(default=24, ge=0, description="at most so many; 0: none")
     kinds: QuestionConfig = Field(default=QuestionConfig(shapes={"chain2": 1.0}), description="the harder questions")
     dose: int = Field(
-        default=4, ge=1, description="harder trajectories of a dose; as many of those taught go with them"
+        default=8, ge=1, description="harder trajectories of a dose; as many of those taught go with them"
     )
     probes: int = Field(default=96, ge=1, description="harder questions that are tried before each dose")
     target: float = Field(
@@ -56,12 +56,12 @@ class LoopConfig(Config):
     given_names: bool = Field(default=False, description="persons have a given name besides their own")
     wordings: int = Field(default=2, ge=1, description="sentence forms in which pages state a relation, at most")
     taught: QuestionConfig = Field(
-        default=QuestionConfig(shapes={"chain1": 1.0}),
-        description="questions of SFT: one hop only; what two hops are is left to the primer and RL",
+        default=QuestionConfig(shapes={"chain1": 0.98, "chain2": 0.02}),
+        description="questions of SFT: one hop, and so few of two that the primer has something to lift",
     )
     asked: QuestionConfig = Field(
         default=QuestionConfig(shapes={"chain1": 0.1, "chain2": 0.9}),
-        description="questions of RL and of the examination: harder ones, of which SFT has shown none",
+        description="questions of RL and of the examination: harder ones, of which SFT has shown few",
     )
     reading_texts: int = Field(default=4_500, ge=1, description="texts of continual pre-training")
     fresh_weight: float = Field(
