@@ -47,11 +47,12 @@ class Hit(Frozen):
 
 
 class WorldLink(Frozen):
-    """A link out of a page."""
+    """A link out of a page; `note` where the page did not come the usual way."""
 
     url: str
     title: str
     anchor: str = ""
+    note: Degraded = ""
 
 
 class World(Protocol):
