@@ -40,6 +40,10 @@ SPEC = ToolSpec(
 )
 
 
+_SATURATED = "The catalogues are at their limit just now. This is no sign that nothing exists; try again later."
+_UNREACHED = "No catalogue could be reached. This is no sign that nothing exists."
+
+
 class ScholarConfig(Config):
     """Settings of google_scholar."""
 
@@ -51,7 +55,7 @@ class ScholarConfig(Config):
 
 class Scholar:
     """Gives a numbered list per query. A catalogue that fails does not spoil the others; where none answers any query,
-    the call is an error of kind `upstream`, never "nothing found"."""
+    the call is an error of kind `upstream` or `saturated`, never "nothing found"."""
 
     spec = SPEC
 
@@ -66,13 +70,15 @@ class Scholar:
             raise ToolError("arguments", "google_scholar: every query is blank.")
         queries = [context.boundary.check_words(query) for query in asked[: self._config.max_queries]]
         found = await asyncio.gather(*(self._ask(query) for query in queries))
-        if not any(answers for answers in found):
-            raise ToolError("upstream", "No catalogue could be reached. This is no sign that nothing exists.")
+        if not any(answers for answers, _ in found):
+            full = all(fault.kind == "saturated" for _, faults in found for fault in faults)
+            raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         parts: list[str] = []
         works: dict[str, str] = {}
-        for query, answers in zip(queries, found, strict=True):
+        for query, (answers, faults) in zip(queries, found, strict=True):
             hits = merged(answers, self._config.k)
-            parts.append(self._listing(query, hits, silent=len(self._engines) - len(answers)))
+            old = sum(any(hit.note == "stale" for hit in answer) for answer in answers)
+            parts.append(self._listing(query, hits, silent=len(faults), old=old))
             works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
             for hit in hits:
                 context.boundary.show(self._entry(hit), (hit.url,), private=hit.private)
@@ -80,24 +86,30 @@ class Scholar:
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
         return ToolResult(text="\n=======\n".join(parts), urls=tuple(works), titles=tuple(works.values()))
 
-    async def _ask(self, query: str) -> list[tuple[Hit, ...]]:
-        """What each catalogue that answered gave."""
+    async def _ask(self, query: str) -> tuple[list[tuple[Hit, ...]], list[WorldUnavailableFault]]:
+        """What each catalogue that answered gave, and why the others did not."""
         asked = SearchQuery(text=query, k=self._config.k)
         found = await asyncio.gather(*(engine.search(asked) for engine in self._engines), return_exceptions=True)
         answers: list[tuple[Hit, ...]] = []
+        faults: list[WorldUnavailableFault] = []
         for hits in found:
             if isinstance(hits, tuple):
                 answers.append(hits)
-            elif not isinstance(hits, WorldUnavailableFault):
+            elif isinstance(hits, WorldUnavailableFault):
+                faults.append(hits)
+            else:
                 raise hits
-        return answers
+        return answers, faults
 
-    def _listing(self, query: str, hits: Sequence[Hit], *, silent: int) -> str:
-        """The works found; `silent` is how many catalogues did not answer."""
+    def _listing(self, query: str, hits: Sequence[Hit], *, silent: int, old: int) -> str:
+        """The works found; `silent` is how many catalogues did not answer, `old` of how many it is what they found
+        earlier."""
         asked = len(self._engines)
         if silent == asked:
             return f'The search for "{query}" could not be made. That says nothing about what exists.'
-        note = f" ({silent} of {asked} catalogues did not answer)" if silent else ""
+        told = [f"{silent} of {asked} catalogues did not answer"] if silent else []
+        told += [f"{old} of {asked} catalogues did not answer now, what they found earlier is shown"] if old else []
+        note = f" ({'; '.join(told)})" if told else ""
         if not hits:
             return f'No work matches "{query}"{note}. Other words may help.'
         rows = [f'{len(hits)} {"work" if len(hits) == 1 else "works"} for "{query}"{note}:']
