@@ -53,9 +53,8 @@ async def started(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
 class ScriptedCodeSandbox:
     """Gives `results` in order, or raises them. `asked` holds (code, session) of each run."""
 
-    name = "scripted"
-
     def __init__(self, *results: CodeResult | Exception) -> None:
+        self.name = "scripted"
         self.results = list(results)
         self.asked: list[tuple[str, str]] = []
         self.ended: list[str] = []

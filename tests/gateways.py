@@ -44,6 +44,21 @@ class ScriptedProvider:
         raise AssertionError("a script ends with a text or an error")
 
 
+class DownUntil(ScriptedProvider):
+    """Down until a time, then up for good; each request takes a tenth of a second."""
+
+    def __init__(self, name: str, until_s: float) -> None:
+        super().__init__(name, ["{}"])
+        self.until_s = until_s
+
+    async def ask(self, request: str) -> str:
+        self.asked.append((asyncio.get_running_loop().time(), request))
+        await asyncio.sleep(0.1)
+        if asyncio.get_running_loop().time() < self.until_s:
+            raise down("refused")
+        return request
+
+
 class Texts:
     """Strings as UTF-8."""
 

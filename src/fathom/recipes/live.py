@@ -1,5 +1,6 @@
 """The live world, put together: engines and readers in their order, asked through a gateway."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fathom.core.config import Environment
@@ -7,10 +8,11 @@ from fathom.core.errors import ConfigError
 from fathom.recipes.web_config import ReaderName, WebConfig
 from fathom.sandbox.egress.client import EgressClient, EgressConfig
 from fathom.sandbox.egress.protocol import Web
+from fathom.sandbox.gateway.breaker import BreakerConfig
 from fathom.sandbox.gateway.cache import ResultCache
 from fathom.sandbox.gateway.calls import FileLog
-from fathom.sandbox.gateway.gateway import Gateway
-from fathom.sandbox.gateway.service import ServiceConfig
+from fathom.sandbox.gateway.gateway import Gateway, GatewayConfig
+from fathom.sandbox.gateway.service import LaneChanges, LaneConfig, ServiceConfig
 from fathom.world.gated import Closing, GatedConfig, GatedWorld, web_sources
 from fathom.world.reader.browser import BrowserConfig, BrowserReader
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
@@ -19,7 +21,7 @@ from fathom.world.reader.protocol import PageReader
 from fathom.world.reader.robots import Robots
 from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
 from fathom.world.search.protocol import SearchEngine
-from fathom.world.search.registry import engine
+from fathom.world.search.registry import LOCAL, SERVICES, documented_limits, engine, identity
 
 CALLS, _ANSWERS = "calls.jsonl", "answers.sqlite"
 _READER_KEY = "reader"  # FATHOM_READER_KEY
@@ -31,6 +33,7 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
     inside = inward(environment, config)
     specs = engine_specs(engines)
     found = [search_engine(spec, inside, environment, config) for spec in specs]
+    limits = {each.name: engine_limits(each, config.engines) for each in found}
     parser = PageParser()
     readers = [_reader(name, parser, environment, config) for name in dict.fromkeys(config.readers)]
     asked = engine_service(config)
@@ -38,21 +41,23 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
         search=asked,
         tidy=config.tidy,
         read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s, "unauthorised_rest_s": 0.0}),
+        engines=limits,
+        host=config.host.over(GatedConfig().host),
     )
     # Whatever decides what an answer is: with other settings it is asked for anew.
     rules = config.model_dump(mode="json", include={"scope", "robots", "readers", "reader_url", "max_bytes"})
     sources = web_sources(
         found, readers, gated, version=f"{config.scope} {' '.join(specs)}", read_version=str(sorted(rules.items()))
     )
-    gateway = open_gateway(environment.home)
+    gateway = open_gateway(environment.home, config.breaker)
     owned: tuple[Closing, ...] = (gateway, *found, *readers, parser, inside)
     return GatedWorld("live", gateway, sources, gated, owned=owned)
 
 
-def open_gateway(home: Path) -> Gateway:
+def open_gateway(home: Path, breaker: BreakerConfig = BreakerConfig()) -> Gateway:
     """A gateway whose cache and call log lie in the home, shared with other processes."""
     folder = home / "gateway"
-    return Gateway(cache=ResultCache(folder / _ANSWERS), log=FileLog(folder / CALLS))
+    return Gateway(GatewayConfig(breaker=breaker), cache=ResultCache(folder / _ANSWERS), log=FileLog(folder / CALLS))
 
 
 def inward(environment: Environment, config: WebConfig) -> EgressClient:
@@ -62,11 +67,30 @@ def inward(environment: Environment, config: WebConfig) -> EgressClient:
 
 
 def engine_specs(names: str) -> tuple[str, ...]:
-    """The engines named in a text with commas; an address is a SearXNG server. Raises `ConfigError` for none."""
+    """The engines named in a text with commas; an address is a SearXNG server. Raises `ConfigError` for none, and for
+    one named twice, which would confirm its own word that nothing is there."""
     asked = [name.strip() for name in names.split(",") if name.strip()]
     if not asked:
         raise ConfigError("no search engine is named", hint="as in live:http://localhost:8080 or live:serper,brave")
-    return tuple(f"searxng:{name}" if name.startswith(("http://", "https://")) else name for name in asked)
+    specs = tuple(f"searxng:{name}" if name.startswith(("http://", "https://")) else name for name in asked)
+    seen: set[str] = set()
+    for name, same in zip(asked, map(identity, specs), strict=True):
+        if same in seen:
+            raise ConfigError(f"the search engine {name!r} is named twice", hint="a second one has to be another one")
+        seen.add(same)
+    return specs
+
+
+def engine_limits(found: SearchEngine, *layers: Mapping[str, LaneChanges]) -> LaneConfig:
+    """How hard an engine may be asked: as its documentation says, with the changes of each layer over it. Raises
+    `ConfigError` for a layer that names no engine."""
+    limits = documented_limits(found)
+    for layer in layers:
+        if unknown := sorted(set(layer) - {*SERVICES, LOCAL}):
+            raise ConfigError(f"limits are set for {unknown[0]!r}, which is no search engine")
+        if changes := layer.get(found.name.partition(":")[0]):
+            limits = changes.over(limits)
+    return limits
 
 
 def search_engine(spec: str, web: Web, environment: Environment, config: WebConfig) -> SearchEngine:

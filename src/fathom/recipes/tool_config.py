@@ -1,11 +1,13 @@
 """Which tools an agent has besides search and visit, and what they talk to."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from fathom.core.config import Config
 from fathom.sandbox.code.config import CodeSandboxConfig
+from fathom.sandbox.gateway.service import LaneChanges
 from fathom.tools.mcp.config import McpServerConfig
 
 ToolName = Literal["python", "scholar"]
@@ -19,11 +21,17 @@ class ToolsConfig(Config):
     catalogues: str = Field(
         default="openalex,semantic_scholar,crossref,arxiv", description="engines that scholar asks, all at once"
     )
+    engines: Mapping[str, LaneChanges] = Field(
+        default={}, description="limits of catalogues by name, in place of those of `web.engines`"
+    )
     python_sessions: bool = Field(default=False, description="code of one attempt sees its earlier variables and files")
     sandbox: CodeSandboxConfig = CodeSandboxConfig()
     code_url: str = Field(
         default="",
-        description="SandboxFusion server that runs code where this machine's sandbox cannot; key in FATHOM_CODE_KEY",
+        description="server that runs code where this machine's sandbox cannot; key in FATHOM_CODE_KEY",
+    )
+    code_api: Literal["sandbox_fusion", "swe_rex"] = Field(
+        default="sandbox_fusion", description="whose API that server speaks: SandboxFusion's or SWE-ReX's"
     )
     code_public: bool = Field(
         default=False, description="that server is not one's own: a run that holds private text gives it no code"

@@ -12,6 +12,7 @@ from fathom.recipes.web_config import WebConfig
 from fathom.sandbox.code.gated import GatedSandbox, code_service
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox
 from fathom.sandbox.gateway.gateway import Gateway
+from fathom.sandbox.gateway.service import told_apart
 from fathom.tools.mcp.protocol import McpPort
 from fathom.world.gated import Closing
 from fathom.world.protocol import Hit
@@ -56,7 +57,7 @@ def tool_ports(config: ToolsConfig, web: WebConfig, environment: Environment) ->
         return ToolPorts()
     from fathom.recipes.live import open_gateway
 
-    gateway = open_gateway(environment.home)
+    gateway = open_gateway(environment.home, web.breaker)
     makers = _Makers(config, web, environment, gateway)
     return ToolPorts(
         sandbox=LazySandbox(makers.sandbox) if "python" in config.use else None,
@@ -77,18 +78,22 @@ class _Makers:
         self.way_out = inward(environment, web)
 
     def catalogues(self) -> "tuple[LazyEngine, ...]":
-        from fathom.recipes.live import engine_service, engine_specs, search_engine
+        from fathom.recipes.live import engine_limits, engine_service, engine_specs, search_engine
         from fathom.world.search.gated import GatedEngine
+        from fathom.world.search.registry import label
 
-        def opener(spec: str) -> Callable[[], SearchEngine]:
+        def opener(spec: str, name: str) -> Callable[[], SearchEngine]:
             def make() -> SearchEngine:
                 engine = search_engine(spec, self.way_out, self._environment, self._web)
+                limits = engine_limits(engine, self._web.engines, self._config.engines)
                 version = f"{self._web.scope} {spec}"
-                return GatedEngine(self._gateway, engine, engine_service(self._web), version=version)
+                return GatedEngine(self._gateway, engine, engine_service(self._web), limits, name=name, version=version)
 
             return make
 
-        return tuple(LazyEngine(spec, opener(spec)) for spec in engine_specs(self._config.catalogues))
+        specs = engine_specs(self._config.catalogues)
+        names = told_apart([label(spec) for spec in specs])
+        return tuple(LazyEngine(spec, opener(spec, name)) for spec, name in zip(specs, names, strict=True))
 
     def servers(self) -> tuple[McpPort, ...]:
         if not self._config.mcp:
@@ -131,7 +136,7 @@ class _Makers:
         from fathom.sandbox.code.remote import RemoteCodeConfig, RemoteSandbox
 
         limits = self._config.sandbox.limits
-        config = RemoteCodeConfig(kind="sandbox_fusion", url=self._config.code_url, limits=limits)
+        config = RemoteCodeConfig(kind=self._config.code_api, url=self._config.code_url, limits=limits)
         if key := self._environment.keys.get(_CODE_KEY):
             config = config.model_copy(update={"api_key": key})
         return RemoteSandbox(config, inward(self._environment, self._web))  # which it closes

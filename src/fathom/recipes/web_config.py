@@ -1,11 +1,14 @@
 """Settings of the live web, as a run has them."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from fathom.core.config import Config
 from fathom.sandbox.egress.protocol import Scope
+from fathom.sandbox.gateway.breaker import BreakerConfig
+from fathom.sandbox.gateway.service import LaneChanges
 from fathom.world.search.duplicates import TidyConfig
 
 ReaderName = Literal["live", "browser", "service"]
@@ -31,3 +34,10 @@ class WebConfig(Config):
     max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one page, after decompression")
     attempts: int = Field(default=3, ge=1, description="attempts at each engine and reader")
     keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
+    engines: Mapping[str, LaneChanges] = Field(
+        default={}, description="limits of engines by name, in place of those their documentation states"
+    )
+    host: LaneChanges = Field(
+        default=LaneChanges(), description="limits of each web host, in place of 2 requests a second and 4 at once"
+    )
+    breaker: BreakerConfig = Field(default=BreakerConfig(), description="when an engine, reader or tool is left alone")

@@ -36,6 +36,13 @@ _NOTES: dict[End, str] = {
 }
 
 
+_UPSTREAM = "The code could not be run just now. That says nothing about the code."
+_SATURATED = (
+    "There is no room to run code just now. That says nothing about the code, and is no evidence; try again later."
+)
+_MOVED = "(The usual interpreter did not answer; this was run by another one, whose packages may differ.)"
+
+
 class PythonConfig(Config):
     """Settings of the interpreter as a tool."""
 
@@ -47,7 +54,8 @@ class PythonConfig(Config):
 
 class PythonInterpreter:
     """Runs code in `sandbox`. `session` names the attempt that this tool belongs to. What the code does wrong, too, is
-    an observation; that it could not be run at all is an error of kind `upstream`, which says nothing about the code.
+    an observation; that it could not be run at all is an error of kind `upstream` or `saturated`, which says nothing
+    about the code.
     """
 
     spec = SPEC
@@ -67,10 +75,9 @@ class PythonInterpreter:
             raise ToolError("denied", "Not run: this run holds private text, and code is run by a server elsewhere.")
         try:
             result = await self._sandbox.run(code, self._session)
-        except ProviderFault:
-            raise ToolError(
-                "upstream", "The code could not be run just now. That says nothing about the code."
-            ) from None
+        except ProviderFault as fault:
+            full = fault.kind == "saturated"
+            raise (ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UPSTREAM)) from None
         lost = bool(self._session) and self._used and result.fresh
         self._used = True
         return ToolResult(text=observation(result, lost=lost))
@@ -83,7 +90,7 @@ class PythonInterpreter:
 
 def observation(result: CodeResult, *, lost: bool = False) -> str:
     """What the model reads of a run. `lost`: the variables of runs before it were gone."""
-    parts = []
+    parts = [_MOVED] if result.note == "backup" else []
     if lost:
         parts.append("The interpreter began anew: variables and files of earlier runs were gone.")
     if result.stdout.strip():

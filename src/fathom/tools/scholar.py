@@ -40,8 +40,10 @@ SPEC = ToolSpec(
 )
 
 
-_UNREACHED = "No catalogue could be reached."
+_SATURATED = "The catalogues are at their limit just now. This is no sign that nothing exists; try again later."
+_UNREACHED = "No catalogue could be reached. This is no sign that nothing exists."
 _ALONE = " (one catalogue only; nothing confirms that there is nothing)"
+_FEW = "Too few catalogues answered to say that nothing matches. This is no sign that nothing exists."
 
 
 class ScholarConfig(Config):
@@ -56,7 +58,7 @@ class ScholarConfig(Config):
 class Scholar:
     """Gives a numbered list per query. A catalogue that fails does not spoil the others. That no work matches is said
     where two catalogues say so, or the only one there is, which is noted. Where there is less to say of every query,
-    the call is an error of kind `upstream`."""
+    the call is an error of kind `upstream` or `saturated`."""
 
     spec = SPEC
 
@@ -71,12 +73,14 @@ class Scholar:
             raise ToolError("arguments", "google_scholar: every query is blank.")
         queries = [context.boundary.check_words(query) for query in asked[: self._config.max_queries]]
         found = await asyncio.gather(*(self._ask(query) for query in queries))
-        if not any(self._tells(answers) for answers in found):
-            what = "Too few catalogues answered to say that nothing matches." if any(found) else _UNREACHED
-            raise ToolError("upstream", f"{what} This is no sign that nothing exists.")
+        if not any(self._tells(answers) for answers, _ in found):
+            if any(answers for answers, _ in found):
+                raise ToolError("upstream", _FEW)
+            full = all(fault.kind == "saturated" for _, faults in found for fault in faults)
+            raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         parts: list[str] = []
         works: dict[str, str] = {}
-        for query, answers in zip(queries, found, strict=True):
+        for query, (answers, _) in zip(queries, found, strict=True):
             hits = merged(answers, self._config.k)
             parts.append(self._listing(query, hits, answers))
             works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
@@ -84,19 +88,27 @@ class Scholar:
                 context.boundary.show(self._entry(hit), (hit.url,), private=hit.private)
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
-        return ToolResult(text="\n=======\n".join(parts), urls=tuple(works), titles=tuple(works.values()))
+        return ToolResult(
+            text="\n=======\n".join(parts),
+            urls=tuple(works),
+            titles=tuple(works.values()),
+            infra=any(faults for _, faults in found),
+        )
 
-    async def _ask(self, query: str) -> list[tuple[Hit, ...]]:
-        """What each catalogue that answered gave."""
+    async def _ask(self, query: str) -> tuple[list[tuple[Hit, ...]], list[WorldUnavailableFault]]:
+        """What each catalogue that answered gave, and why the others did not."""
         asked = SearchQuery(text=query, k=self._config.k)
         found = await asyncio.gather(*(engine.search(asked) for engine in self._engines), return_exceptions=True)
         answers: list[tuple[Hit, ...]] = []
+        faults: list[WorldUnavailableFault] = []
         for hits in found:
             if isinstance(hits, tuple):
                 answers.append(hits)
-            elif not isinstance(hits, WorldUnavailableFault):
+            elif isinstance(hits, WorldUnavailableFault):
+                faults.append(hits)
+            else:
                 raise hits
-        return answers
+        return answers, faults
 
     def _tells(self, answers: Sequence[tuple[Hit, ...]]) -> bool:
         """Whether answers to one query say what there is, or that there is nothing, which takes two where there are."""
@@ -107,7 +119,10 @@ class Scholar:
         asked, silent = len(self._engines), len(self._engines) - len(answers)
         if silent == asked:
             return f'The search for "{query}" could not be made. That says nothing about what exists.'
-        note = f" ({silent} of {asked} catalogues did not answer)" if silent else ""
+        old = sum(any(hit.note == "stale" for hit in answer) for answer in answers)
+        told = [f"{silent} of {asked} catalogues did not answer"] if silent else []
+        told += [f"{old} of {asked} catalogues did not answer now, what they found earlier is shown"] if old else []
+        note = f" ({'; '.join(told)})" if told else ""
         if not self._tells(answers):
             return f'The search for "{query}" found nothing{note}. That says nothing about what exists.'
         if not hits:

@@ -4,7 +4,7 @@ The same for every world: the live web is engines and readers, and any other wor
 own. What the model must know of how an answer came about stands in `note` of hits and pages.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -16,11 +16,12 @@ from fathom.core.errors import ProviderFault, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
-from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
+from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig, told_apart
 from fathom.world.protocol import RAISED, Hit, NoHits, World, WorldLink
 from fathom.world.reader.protocol import PageReader, ReadPage
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import TidyConfig, tidy
+from fathom.world.search.gated import noted
 from fathom.world.search.protocol import SearchEngine, SearchQuery
 from fathom.world.search.query import parse_query
 
@@ -39,7 +40,8 @@ class GatedConfig(Config):
     search: ServiceConfig = ServiceConfig(deadline_s=60.0)
     read: ServiceConfig = ServiceConfig(attempts=3, unauthorised_rest_s=0.0)
     tidy: TidyConfig = Field(default=TidyConfig(), description="of hits of the web")
-    engine: LaneConfig = LaneConfig()
+    engine: LaneConfig = Field(default=LaneConfig(), description="of each engine that `engines` does not name")
+    engines: Mapping[str, LaneConfig] = Field(default={}, description="of engines by their names")
     host: LaneConfig = Field(
         default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by each reader"
     )
@@ -67,9 +69,13 @@ def web_sources(
     read_version: str = "",
 ) -> Sources:
     """The live web: engines and readers, the preferred ones first. The versions name who is asked and what may be
-    opened, so that answers to runs with other rules stay apart."""
+    opened, so that answers to runs with other rules stay apart. Engines of one name are told apart by numbers."""
+    names = told_apart([engine.name for engine in engines])
     return Sources(
-        search=tuple(Provider(engine.name, engine.search, config.engine) for engine in engines),
+        search=tuple(
+            Provider(name, engine.search, config.engines.get(engine.name, config.engine))
+            for name, engine in zip(names, engines, strict=True)
+        ),
         read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
         version=version,
         read_version=read_version,
@@ -144,14 +150,12 @@ class GatedWorld:
         asked = parse_query(query, k=k + _SPARE) if self._web else SearchQuery(text=query, k=max(1, k))
         answer = await self._gateway.ask(self._search, asked)
         hits = _got(answer)
-        if answer.degraded == "unconfirmed":
-            raise WorldUnavailableFault("search: nothing found, and no second engine to confirm it", kind="saturated")
-        if answer.degraded and not hits:
+        if answer.degraded not in ("", "unconfirmed") and not hits:
             return NoHits.noted(answer.degraded)
         if self._web:
             # Who asks for some sites by name wants more than a few hits of them.
             hits = tidy(hits, k, self._tidy.model_copy(update={"per_domain": 0}) if asked.domains else self._tidy)
-        return tuple(hit.model_copy(update={"note": answer.degraded}) for hit in hits) if answer.degraded else hits
+        return noted(hits, answer.degraded)
 
     async def open(self, url: str) -> Page:
         answer = await self._gateway.ask(self._read, url)
@@ -160,8 +164,12 @@ class GatedWorld:
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
         if self._links.providers:
-            return _got(await self._gateway.ask(self._links, url))
-        return _got(await self._gateway.ask(self._read, url)).links
+            answer = await self._gateway.ask(self._links, url)
+            links, degraded = _got(answer), answer.degraded
+        else:
+            read = await self._gateway.ask(self._read, url)
+            links, degraded = _got(read).links, read.degraded
+        return tuple(link.model_copy(update={"note": degraded}) for link in links) if degraded else links
 
     async def close(self) -> None:
         async with AsyncExitStack() as closing:  # each of them whatever becomes of the others

@@ -71,11 +71,12 @@ def hits_of(row: Any) -> tuple[Hit, ...]:
 
 
 class WorldLink(Frozen):
-    """A link out of a page."""
+    """A link out of a page; `note` where the page did not come the usual way."""
 
     url: str
     title: str
     anchor: str = ""
+    note: Degraded = ""
 
 
 class World(Protocol):

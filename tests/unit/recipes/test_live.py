@@ -1,6 +1,7 @@
 """The live world as runs have it: engines and readers behind a gateway."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fathom.recipes.research import research_config
 from fathom.recipes.web_config import WebConfig
 from fathom.recipes.worlds import is_live, open_world
 from fathom.sandbox.gateway.calls import read_calls
+from fathom.sandbox.gateway.service import LaneChanges
 from fathom.world.gated import GatedWorld
 
 
@@ -110,15 +112,67 @@ async def test_the_spec_of_a_live_world_opens_one(environment: Environment) -> N
     made = open_world("live:http://localhost:8888", environment)
     assert isinstance(made, GatedWorld) and is_live("faulty:0.1:live:serper") and not is_live("vital")
     await made.close()
+    twice = "live:http://localhost:8888,wikipedia,http://localhost:8888/"
+    for spec, said in ((twice, "named twice"), ("live:serper, serper", "'serper' is named twice")):
+        with pytest.raises(ConfigError, match=said):
+            open_world(spec, environment)
     for spec, said in (("live:", "no search engine"), ("live:altavista", "no search engine"), ("live:serper", "key")):
         with pytest.raises(ConfigError, match=said):
             open_world(spec, environment)
 
 
+async def test_a_server_that_wants_a_pause_does_not_make_another_one_wait(environment: Environment) -> None:
+    async with small_web() as server, small_web() as busy:
+        busy.search = lambda query: Answer({}, 429, {"retry-after": "60"})
+        made = live_world(f"{busy.base}, {server.base}", environment, WebConfig())
+        hits = await asyncio.wait_for(made.search("lighthouse"), 30)
+        assert hits and {hit.note for hit in hits} == {"backup"}
+        await made.close()
+    (call,) = read_calls(environment.home / "gateway" / "calls.jsonl")
+    assert (call.provider, call.faults) == (
+        "searxng 2",
+        ("rate_limited",),
+    ) and "127.0.0.1" not in call.model_dump_json()
+
+
+async def test_engines_and_hosts_are_asked_as_hard_as_is_set(environment: Environment) -> None:
+    async with small_web() as server:
+        slow = {"rate_per_s": 4, "burst": 1}
+        made = world(server, environment, scope="private", engines={"searxng": slow}, host=slow, robots=False)
+        for ask in (made.search, lambda name: made.open(f"{server.base}/wiki/{name}")):
+            began = time.monotonic()
+            await asyncio.gather(*(ask(name) for name in ("a", "b", "c")), return_exceptions=True)
+            assert time.monotonic() - began >= 0.5
+        await made.close()
+
+
+async def test_what_fails_is_left_alone_as_is_set(environment: Environment) -> None:
+    async with small_web() as server, small_web() as broken:
+        broken.search = lambda query: Answer({}, 503)
+        breaker = {"in_a_row": 1, "open_s": 60}
+        config = WebConfig.model_validate({"attempts": 1, "breaker": breaker})
+        made = live_world(f"{broken.base}, {server.base}", environment, config)
+        for query in ("lighthouse", "film", "director"):
+            await made.search(query)
+        assert len(broken.visited) == 1 and len(server.visited) == 3
+        await made.close()
+
+
+def test_limits_that_name_no_engine_are_refused(environment: Environment) -> None:
+    config = WebConfig.model_validate({"engines": {"arxive": {"slots": 1}}})
+    with pytest.raises(ConfigError, match="'arxive', which is no search engine"):
+        live_world("arxiv", environment, config)
+
+
 def test_settings_are_laid_over_the_recipe() -> None:
     config = resolve(
         research_config("react"),
-        overrides=["web.scope=private", "web.timeout_s=5", "web.tidy.per_domain=2", "web.readers=['live', 'browser']"],
-    )
+        overrides=[
+            "web.scope=private", "web.timeout_s=5", "web.tidy.per_domain=2", "web.readers=['live', 'browser']",
+            "web.engines.arxiv={rate_per_s=0.1}", "web.host.slots=2", "web.breaker.in_a_row=3",
+        ],
+    )  # fmt: skip
+    assert config.web.engines == {"arxiv": LaneChanges(rate_per_s=0.1)}
+    assert config.web.host == LaneChanges(slots=2) and config.web.breaker.in_a_row == 3
     assert (config.web.scope, config.web.timeout_s, config.web.readers) == ("private", 5.0, ("live", "browser"))
     assert config.web.tidy.per_domain == 2

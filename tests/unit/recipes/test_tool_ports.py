@@ -2,25 +2,30 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests import mcp_program
+from tests.chat_server import Answer
 from tests.code_sandboxes import CodeServer, PlainProcess, ScriptedCodeSandbox
+from tests.web_server import small_web
 
 from fathom.core.config import Environment
-from fathom.core.errors import ConfigError, ProviderFault, ToolError
+from fathom.core.errors import ConfigError, ProviderFault, ToolError, WorldUnavailableFault
 from fathom.core.task import Task
 from fathom.recipes.tool_config import ToolsConfig
 from fathom.recipes.tool_ports import LazyEngine, LazySandbox, ToolPorts, tool_ports
 from fathom.recipes.web_config import WebConfig
 from fathom.sandbox.code.gated import GatedSandbox, code_service
 from fathom.sandbox.code.protocol import CodeResult
+from fathom.sandbox.gateway.calls import read_calls
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.tools.mcp.config import McpServerConfig
 from fathom.tools.protocol import ToolContext
 from fathom.tools.python import PythonConfig, PythonInterpreter
 from fathom.world.recorded import RecordedWorld
+from fathom.world.search.protocol import SearchQuery
 
 OK = CodeResult(end="ok")
 NOWHERE = {"backends": ("wasm",), "start_s": 0.001}
@@ -90,6 +95,43 @@ async def test_offline_no_code_leaves_this_machine(tmp_path: Path) -> None:
             await asyncio.wait_for(offline.sandbox.run("print(1)"), 60)
         assert server.headers == {}
         await offline.close()
+
+
+async def test_code_goes_to_a_server_by_the_api_it_speaks(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    async with CodeServer(PlainProcess(tmp_path / "code")) as server:
+        asked: list[str] = []
+        server.script = lambda path, said: asked.append(path)  # type: ignore[func-returns-value]
+        for api, path in (("sandbox_fusion", "/run_code"), ("swe_rex", "/execute")):
+            given = {"use": ["python"], "sandbox": NOWHERE, "code_url": server.url, "code_api": api}
+            ports = tool_ports(ToolsConfig.model_validate(given), WebConfig(), Environment(home=tmp_path))
+            assert ports.sandbox is not None and (await ports.sandbox.run("print(1)")).stdout == "1\n"
+            assert asked == [path]
+            asked.clear()
+            await ports.close()
+    with pytest.raises(ValueError, match="code_api"):
+        ToolsConfig.model_validate({"code_api": "e2b"})
+
+
+async def test_catalogues_of_one_kind_have_lanes_of_their_own_and_limits_as_set(tmp_path: Path) -> None:
+    async with small_web() as first, small_web() as second:
+        first.search = lambda query: Answer({}, 429, {"retry-after": "60"})
+        limits = {"searxng": {"rate_per_s": 4, "burst": 1}}
+        config = ToolsConfig.model_validate(
+            {"use": ["scholar"], "catalogues": f"{first.base},{second.base}", "engines": limits}
+        )
+        ports = tool_ports(config, WebConfig(attempts=1), Environment(home=tmp_path))
+        busy, free = ports.catalogues
+        with pytest.raises(WorldUnavailableFault):
+            await busy.search(SearchQuery(text="lighthouse"))
+        began = time.monotonic()
+        await asyncio.gather(*(free.search(SearchQuery(text=f"lighthouse {word}")) for word in ("a", "b", "c")))
+        assert 0.5 <= time.monotonic() - began < 30
+        await ports.close()
+    calls = list(read_calls(tmp_path / "gateway" / "calls.jsonl"))
+    assert {(call.service, call.status) for call in calls} == {("search searxng", "fault"), ("search searxng 2", "ok")}
+    with pytest.raises(ConfigError, match="named twice"):
+        tool_ports(ToolsConfig(use=("scholar",), catalogues="arxiv,arxiv"), WebConfig(), Environment(home=tmp_path))
 
 
 async def test_a_server_of_others_gets_no_code_of_a_run_with_private_text(tmp_path: Path) -> None:

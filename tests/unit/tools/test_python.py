@@ -6,13 +6,18 @@ import pytest
 from tests.code_sandboxes import ScriptedCodeSandbox
 from tests.worlds import small_world
 
+from fathom.core.budget import Meter
 from fathom.core.errors import ProviderFault, ToolError
+from fathom.core.events import MemoryJournal
 from fathom.core.message import ToolCall
 from fathom.core.task import Task
 from fathom.llm.calling import calling
 from fathom.llm.toolcalls import parse_tagged
 from fathom.llm.wire import CODE_TOOL
+from fathom.sandbox.code.gated import GatedSandbox, code_service
+from fathom.sandbox.code.journaled import JournaledSandbox
 from fathom.sandbox.code.protocol import CodeResult, MadeFile
+from fathom.sandbox.gateway.gateway import Gateway
 from fathom.tools.protocol import ToolContext
 from fathom.tools.python import SPEC, PythonConfig, PythonInterpreter, observation
 from fathom.tools.toolset import Toolset
@@ -67,6 +72,26 @@ async def test_a_sandbox_that_fails_is_no_word_about_the_code_nor_about_the_mach
     with pytest.raises(ToolError, match="says nothing about the code") as caught:
         await PythonInterpreter(sandbox).run({"code": "1"}, context)
     assert caught.value.kind == "upstream" and "10.0.0.1" not in str(caught.value) and "/srv" not in str(caught.value)
+
+
+async def test_that_there_is_no_room_is_said_as_such_and_is_no_evidence(context: ToolContext) -> None:
+    sandbox = ScriptedCodeSandbox(ProviderFault("10.0.0.1 is full", kind="saturated"))
+    with pytest.raises(ToolError, match="no evidence") as caught:
+        await PythonInterpreter(sandbox).run({"code": "1"}, context)
+    assert caught.value.kind == "saturated" and "10.0.0.1" not in str(caught.value)
+
+
+async def test_code_that_another_sandbox_had_to_run_says_so(context: ToolContext) -> None:
+    ran = CodeResult(end="ok", stdout="42\n")
+    first, second = ScriptedCodeSandbox(ProviderFault("http://here:1 is gone"), ran), ScriptedCodeSandbox(ran)
+    second.name = "swe_rex"
+    sandbox = GatedSandbox(Gateway(), [first, second], code_service(1.0))
+    journal = MemoryJournal()
+    text = (await PythonInterpreter(JournaledSandbox(sandbox, journal, Meter())).run({"code": "x"}, context)).text
+    assert "was run by another one" in text and text.endswith("stdout:\n42")
+    assert "swe_rex" not in text and "here" not in text
+    usual = GatedSandbox(Gateway(), [ScriptedCodeSandbox(ran), second], code_service(1.0))
+    assert (await PythonInterpreter(usual).run({"code": "x"}, context)).text == "stdout:\n42"
 
 
 async def test_blank_code_is_an_argument_error(context: ToolContext) -> None:

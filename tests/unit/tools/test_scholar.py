@@ -1,23 +1,28 @@
 """google_scholar lists works of several catalogues and never takes a silent one for an empty one."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from tests.gateways import gateway
 from tests.search_services import CASES, QUERY
 from tests.unit.world.test_works import OTHER, PREPRINT, PRINT
+from tests.virtual_time import run_virtual
 from tests.worlds import small_world
 
 from fathom.core.budget import Meter
-from fathom.core.errors import ToolError, WorldUnavailableFault
+from fathom.core.errors import ProviderFault, ToolError, WorldUnavailableFault
 from fathom.core.events import MemoryJournal
 from fathom.core.message import ToolCall
 from fathom.core.task import Task
 from fathom.sandbox.egress.protocol import WebReply
 from fathom.sandbox.egress.scripted import ScriptedWeb
+from fathom.sandbox.gateway.service import ServiceConfig
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.scholar import Scholar, ScholarConfig
 from fathom.tools.toolset import Toolset
 from fathom.world.protocol import Hit, Work
+from fathom.world.search.gated import GatedEngine
 from fathom.world.search.journaled import JournaledEngine
 from fathom.world.search.protocol import SearchQuery
 
@@ -25,14 +30,16 @@ from fathom.world.search.protocol import SearchQuery
 class ScriptedEngine:
     """A catalogue that knows these hits for every query but those it is silent on."""
 
-    def __init__(self, name: str, *hits: Hit, silent: tuple[str, ...] = ()) -> None:
-        self.name, self.hits, self.silent = name, hits, silent
+    def __init__(
+        self, name: str, *hits: Hit, silent: tuple[str, ...] = (), kind: ProviderFault.Kind = "rate_limited"
+    ) -> None:
+        self.name, self.hits, self.silent, self.kind = name, hits, silent, kind
         self.asked: list[SearchQuery] = []
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         self.asked.append(query)
         if query.text in self.silent:
-            raise WorldUnavailableFault("catalogue.example:443 says 429", kind="rate_limited")
+            raise WorldUnavailableFault("catalogue.example:443 says 429", kind=self.kind)
         return self.hits[: query.k]
 
     async def close(self) -> None:
@@ -118,6 +125,34 @@ async def test_where_none_answers_the_call_is_an_error(context: ToolContext) -> 
         await run(context, Scholar([ScriptedEngine("a")]), " ")
     with pytest.raises(ValueError, match="at least one"):
         Scholar([])
+
+
+async def test_that_all_catalogues_are_full_is_said_as_such(context: ToolContext) -> None:
+    full, slow = (ScriptedEngine(kind, silent=("x",), kind=kind) for kind in ("saturated", "timeout"))
+    with pytest.raises(ToolError, match="at their limit just now") as caught:
+        await run(context, Scholar([full]), "x")
+    assert caught.value.kind == "saturated"
+    with pytest.raises(ToolError) as caught:
+        await run(context, Scholar([full, slow]), "x")
+    assert caught.value.kind == "upstream"
+
+
+def test_what_a_catalogue_found_earlier_is_said_to_be_old(tmp_path: Path) -> None:
+    async def main() -> None:
+        context = ToolContext(task=Task(id="t", question="q"), world=small_world(tmp_path))
+        old, new = ScriptedEngine("a", PREPRINT), ScriptedEngine("b", OTHER)
+        asks = gateway()
+        config = ServiceConfig(keep_s=10, deadline_s=60)
+        scholar = Scholar([GatedEngine(asks, old, config), GatedEngine(asks, new, config)])
+        assert (await run(context, scholar, "x")).text.startswith('2 works for "x":')
+        await asyncio.sleep(11)
+        old.silent = ("x", "y")
+        said = (await run(context, scholar, "x")).text
+        told = "1 of 2 catalogues did not answer now, what they found earlier is shown"
+        assert said.startswith(f'2 works for "x" ({told}):')
+        assert (await run(context, scholar, "y")).text.startswith('1 work for "y" (1 of 2 catalogues did not answer):')
+
+    run_virtual(main())
 
 
 async def test_what_engines_say_is_on_record(context: ToolContext) -> None:

@@ -20,7 +20,7 @@ from fathom.core.task import Task
 from fathom.sandbox.egress.protocol import WebReply, WebRequest
 from fathom.sandbox.egress.scripted import ScriptedWeb
 from fathom.sandbox.gateway.gateway import Gateway
-from fathom.sandbox.gateway.service import ServiceConfig
+from fathom.sandbox.gateway.service import LaneChanges, LaneConfig, ServiceConfig, paced
 from fathom.tools.protocol import ToolContext
 from fathom.tools.search import Search
 from fathom.tools.visit import Visit
@@ -41,13 +41,15 @@ HIT = Hit(url="https://example.org/a", title="A", snippet="about a")
 
 
 class Engine:
-    """Says the same to every query."""
+    """Says the same to every query; `times` are those of the requests."""
 
     def __init__(self, name: str, said: tuple[Hit, ...] | FathomError) -> None:
         self.name, self.said, self.asked = name, said, 0
+        self.times: list[float] = []
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         self.asked += 1
+        self.times.append(asyncio.get_running_loop().time())
         if isinstance(self.said, FathomError):
             raise self.said
         return self.said
@@ -61,9 +63,11 @@ class Reader:
 
     def __init__(self, name: str, said: str | FathomError) -> None:
         self.name, self.said, self.asked = name, said, 0
+        self.times: dict[str, list[float]] = {}
 
     async def read(self, url: str) -> ReadPage:
         self.asked += 1
+        self.times.setdefault(host_of(url), []).append(asyncio.get_running_loop().time())
         if isinstance(self.said, FathomError):
             raise self.said
         page = Page(url=url, title="A", text=self.said, text_hash=content_hash(self.said), fetched_at="2026-01-01")
@@ -95,6 +99,56 @@ def test_a_second_engine_stands_in_and_the_model_is_told() -> None:
         assert "from another one" in await observed(world, Search(), query=["a"])
 
     run_virtual(main())
+
+
+def test_of_two_servers_of_one_kind_one_stands_in_for_the_other() -> None:
+    async def main() -> None:
+        first, second = Engine("searxng", down("rate_limited", after_s=60)), Engine("searxng", (HIT,))
+        world = web([first, second])
+        (hit,) = await world.search("a")
+        assert hit.note == "backup" and (first.asked, second.asked) == (1, 1)
+        assert asyncio.get_running_loop().time() < 20
+        (hit,) = await world.search("b")
+        assert (first.asked, second.asked) == (1, 2)  # the first one's pause is its own
+
+    run_virtual(main())
+
+
+def test_an_engine_is_asked_no_faster_than_it_allows() -> None:
+    async def main() -> None:
+        arxiv, other = Engine("arxiv", (HIT,)), Engine("other", (HIT,))
+        config = GatedConfig(engines={"arxiv": paced(1 / 3, slots=1)})
+        sources = web_sources([arxiv], [], config)
+        world = GatedWorld("web", gateway(), sources, config)
+        await asyncio.gather(*(world.search(str(number)) for number in range(8)))
+        assert [round(at, 3) for at in arxiv.times] == [3.0 * number for number in range(8)]
+        free = GatedWorld("web", gateway(), web_sources([other], [], config), config)
+        began = asyncio.get_running_loop().time()
+        await asyncio.gather(*(free.search(str(number)) for number in range(8)))
+        assert set(other.times) == {began}
+
+    run_virtual(main())
+
+
+def test_each_host_is_asked_at_its_own_rate_and_none_waits_for_another() -> None:
+    async def main() -> None:
+        reader = Reader("live", "text")
+        config = GatedConfig()
+        world = GatedWorld("web", gateway(), web_sources([], [reader], config), config)
+        hosts = ("a.example", "b.example", "c.example")
+        await asyncio.gather(*(world.open(f"https://{host}/{page}") for page in range(12) for host in hosts))
+        for host in hosts:
+            times = reader.times[host]
+            assert [round(at, 3) for at in times] == [0.0] * 4 + [0.5 * number for number in range(1, 9)]
+
+    run_virtual(main())
+
+
+def test_limits_are_changed_where_that_is_said_and_stay_else() -> None:
+    slow = paced(1 / 3, slots=1)
+    assert LaneChanges().over(slow) == slow
+    assert LaneChanges(slots=2).over(slow) == LaneConfig(rate_per_s=1 / 3, burst=1, slots=2)
+    assert LaneChanges(rate_per_s=0, burst=9).over(slow) == LaneConfig(rate_per_s=None, burst=9, slots=1)
 
 
 def test_no_engine_at_all_is_no_sign_of_absence() -> None:
@@ -269,6 +323,34 @@ def test_a_page_and_its_links_are_read_once() -> None:
         await world.open("https://example.org/a")
         assert [link.url for link in await world.links("https://example.org/a")] == ["https://example.org/b"]
         assert reader.asked == 1
+
+    run_virtual(main())
+
+
+def test_links_say_that_they_are_of_an_earlier_copy_or_another_reader() -> None:
+    async def main() -> None:
+        reader = Reader("one", "text")
+        world = web(readers=[reader])
+        assert [link.note for link in await world.links("https://example.org/a")] == [""]
+        reader.said = down()
+        await asyncio.sleep(CONFIG.read.keep_s + 1)
+        assert [link.note for link in await world.links("https://example.org/a")] == ["stale"]
+        backup = web(readers=[Reader("one", down()), Reader("two", "text")])
+        assert [link.note for link in await backup.links("https://example.org/a")] == ["backup"]
+
+    run_virtual(main())
+
+
+def test_that_nothing_was_found_earlier_is_no_answer_now() -> None:
+    async def main() -> None:
+        engine = Engine("one", ())
+        world = web([engine])
+        assert await world.search("a") == ()
+        engine.said = down()
+        await asyncio.sleep(CONFIG.search.keep_negative_s + 1)
+        with pytest.raises(WorldUnavailableFault, match="that was earlier") as caught:
+            await world.search("a")
+        assert caught.value.kind == "saturated"
 
     run_virtual(main())
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
-from fathom.sandbox.gateway.service import Provider, Service, ServiceConfig
+from fathom.sandbox.gateway.service import Provider, Service, ServiceConfig, told_apart
 
 _RESULT: JsonCodec[CodeResult] = JsonCodec(CodeResult)
 
@@ -24,15 +24,18 @@ class _Run(NamedTuple):
 
 class GatedSandbox:
     """Runs code in the first of `sandboxes` that can, and owns them. A session that another one has to take over begins
-    anew there, as its result says, and is forgotten where it was."""
+    anew there, as its result says, and is forgotten where it was. `note` of a result says that it is another one's."""
 
     def __init__(self, gateway: Gateway, sandboxes: Sequence[CodeSandbox], config: ServiceConfig) -> None:
         self._gateway, self._sandboxes = gateway, tuple(sandboxes)
         self.name = self._sandboxes[0].name
+        names = told_apart([sandbox.name for sandbox in self._sandboxes])
         self._homes: dict[str, CodeSandbox] = {}
         self._service = Service(
             name="code",
-            providers=tuple(Provider(sandbox.name, self._runner(sandbox)) for sandbox in self._sandboxes),
+            providers=tuple(
+                Provider(name, self._runner(sandbox)) for name, sandbox in zip(names, self._sandboxes, strict=True)
+            ),
             codec=_RESULT,
             key=lambda run: list(run),
             config=config,
@@ -40,7 +43,9 @@ class GatedSandbox:
         )
 
     async def run(self, code: str, session: str = "") -> CodeResult:
-        return (await self._gateway.ask(self._service, _Run(code, session))).get()
+        answer = await self._gateway.ask(self._service, _Run(code, session))
+        result = answer.get()
+        return result.model_copy(update={"note": answer.degraded}) if answer.degraded else result
 
     async def end(self, session: str) -> None:
         self._homes.pop(session, None)

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from pydantic import ConfigDict
 
+from fathom.core.evidence import Degraded
 from fathom.core.model import Frozen
 
 End = Literal[
@@ -32,7 +33,7 @@ class MadeFile(Frozen):
 class CodeResult(Frozen):
     """How a run ended and what it left. `stdout` and `stderr` are within their limits; where they were longer,
     `..._cut` is set and a line in them says how much is missing. `fresh`: nothing of an earlier run was there.
-    `seconds` is wall time from when the code was handed over."""
+    `seconds` is wall time from when the code was handed over; `note` says where it was not run in the usual place."""
 
     end: End
     stdout: str = ""
@@ -43,6 +44,7 @@ class CodeResult(Frozen):
     files_left_out: int = 0
     fresh: bool = True
     seconds: float = 0.0
+    note: Degraded = ""
 
 
 class CodeSandbox(Protocol):

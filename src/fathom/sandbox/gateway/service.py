@@ -1,6 +1,7 @@
 """A service: what is asked, who can answer, how long an answer holds, and which errors are answers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -23,6 +24,26 @@ class LaneConfig(Config):
     rate_per_s: float | None = Field(default=None, gt=0, description="calls begun per second; none: unlimited")
     burst: int = Field(default=5, ge=1, description="calls that may begin at once after a pause")
     slots: int = Field(default=64, ge=1, description="calls at once")
+
+
+class LaneChanges(Config):
+    """Limits in place of others; what is left open stays as it was."""
+
+    rate_per_s: float | None = Field(default=None, ge=0, description="calls begun per second; 0: unlimited")
+    burst: int | None = Field(default=None, ge=1, description="calls that may begin at once after a pause")
+    slots: int | None = Field(default=None, ge=1, description="calls at once")
+
+    def over(self, limits: LaneConfig) -> LaneConfig:
+        """`limits` with these changes."""
+        changes: dict[str, Any] = {name: value for name, value in self if value is not None}
+        if self.rate_per_s == 0:
+            changes["rate_per_s"] = None
+        return limits.model_copy(update=changes)
+
+
+def paced(rate_per_s: float, slots: int = 64) -> LaneConfig:
+    """The limits of who is asked no faster than this, not even after a pause."""
+    return LaneConfig(rate_per_s=rate_per_s, burst=1, slots=slots)
 
 
 class ServiceConfig(Config):
@@ -69,6 +90,17 @@ class Provider(Generic[Q, A]):
     limits: LaneConfig = field(default_factory=LaneConfig)
     cost: float = 0.0
     lane: Callable[[Q], str] | None = None
+
+
+def told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Names for the providers of one service: of equal ones the second has a 2 behind it. A lane is kept under a name,
+    so that two servers of one kind would share breaker and pauses, and neither could stand in for the other."""
+    seen: Counter[str] = Counter()
+    apart = []
+    for name in names:
+        seen[name] += 1
+        apart.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return tuple(apart)
 
 
 def _anything(request: Any, answer: Any) -> None:

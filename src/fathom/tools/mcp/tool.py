@@ -22,6 +22,14 @@ from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.window import windows
 
 _FAILURES: dict[str, ToolError.Kind] = {"tool": "upstream", "arguments": "arguments", "unknown_tool": "unknown_tool"}
+_UNREACHED: dict[ProviderFault.Kind, tuple[ToolError.Kind, str]] = {
+    "timeout": ("timeout", "did not answer in time. This says nothing about what was asked."),
+    "saturated": (
+        "saturated",
+        "cannot be asked just now. This says nothing about what was asked, and is no evidence; try again later.",
+    ),
+    "refused": ("upstream", "could not be reached. This says nothing about what was asked."),
+}
 _MESSAGE_CHARS = 2000
 _CALL_CHARS = 400
 
@@ -42,8 +50,8 @@ class LeftOut(Frozen):
 
 
 class McpTool:
-    """One tool of a server. A reply becomes evidence; that the server cannot be reached is an error of kind `upstream`
-    that says nothing about what was asked."""
+    """One tool of a server. A reply becomes evidence; that the server cannot be reached, or has no room, is an error of
+    kind `upstream` or `saturated` that says nothing about what was asked."""
 
     def __init__(self, port: McpPort, name: str, spec: ToolSpec, config: McpToolConfig = McpToolConfig()) -> None:
         self._port, self._name, self._config = port, name, config
@@ -57,11 +65,8 @@ class McpTool:
         except AccessDeniedError as error:
             raise ToolError("denied", f"Refused: {error}.") from None
         except ProviderFault as fault:
-            slow = fault.kind == "timeout"
-            said = "did not answer in time" if slow else "could not be reached"
-            raise ToolError(
-                "timeout" if slow else "upstream", f"{self.spec.name} {said}. This says nothing about what was asked."
-            ) from None
+            kind, said = _UNREACHED.get(fault.kind, _UNREACHED["refused"])
+            raise ToolError(kind, f"{self.spec.name} {said}") from None
         if reply.failure:
             words = reply.text[:_MESSAGE_CHARS] or "no reason was given"
             context.boundary.show(words, private=not self._port.public)

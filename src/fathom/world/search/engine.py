@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus
 
 from fathom.core.errors import AccessDeniedError, ProviderFault, WorldUnavailableFault
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
+from fathom.sandbox.gateway.service import LaneConfig
 from fathom.world.protocol import Hit
 from fathom.world.search.markup import one_line
 from fathom.world.search.narrow import fitting
@@ -29,6 +30,11 @@ class HttpEngine(Generic[C]):
     ) -> None:
         self.name = name or service.name
         self._service, self._config, self._web, self._now = service, config, web, now
+
+    @property
+    def limits(self) -> LaneConfig:
+        """How hard the service allows itself to be asked, with this configuration."""
+        return self._service.limits(self._config)
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         asked = self._asked(query)

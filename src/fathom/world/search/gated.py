@@ -1,6 +1,7 @@
 """`GatedEngine`: a search engine behind the gateway, for tools that ask engines by name."""
 
 from fathom.core.errors import ProviderFault, WorldUnavailableFault
+from fathom.core.evidence import Degraded
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import LaneConfig, Provider, Service, ServiceConfig
@@ -11,7 +12,8 @@ _HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
 
 
 class GatedEngine:
-    """Wraps any engine, which it owns. `version` tells engines of one name apart, as servers at two addresses."""
+    """Wraps any engine, which it owns. `name` is what it is asked by in this gateway, where that is not its own, and
+    `version` tells apart what engines of one name answer: servers at two addresses."""
 
     def __init__(
         self,
@@ -20,12 +22,13 @@ class GatedEngine:
         config: ServiceConfig = ServiceConfig(deadline_s=60.0),
         limits: LaneConfig = LaneConfig(),
         *,
+        name: str = "",
         version: str = "",
     ) -> None:
-        self.name, self._gateway, self._engine = engine.name, gateway, engine
+        self.name, self._gateway, self._engine = name or engine.name, gateway, engine
         self._service = Service(
-            name=f"search {engine.name}",
-            providers=(Provider(engine.name, engine.search, limits),),
+            name=f"search {self.name}",
+            providers=(Provider(self.name, engine.search, limits),),
             codec=_HITS,
             key=lambda query: query.model_dump(),
             version=version,
@@ -36,10 +39,20 @@ class GatedEngine:
         )
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
+        answer = await self._gateway.ask(self._service, query)
         try:
-            return (await self._gateway.ask(self._service, query)).get()
+            return noted(answer.get(), answer.degraded)
         except ProviderFault as fault:
             raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=fault.retry_after_s) from None
 
     async def close(self) -> None:
         await self._engine.close()
+
+
+def noted(hits: tuple[Hit, ...], degraded: Degraded) -> tuple[Hit, ...]:
+    """`hits` with the note of how they came about. Raises `WorldUnavailableFault` where there are none to carry it:
+    that one engine finds nothing, or found nothing earlier, is too little to go by."""
+    if degraded and not hits:
+        why = "no second engine to confirm it" if degraded == "unconfirmed" else "that was earlier"
+        raise WorldUnavailableFault(f"search: nothing found, and {why}", kind="saturated")
+    return tuple(hit.model_copy(update={"note": degraded}) for hit in hits) if degraded else hits

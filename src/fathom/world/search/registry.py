@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 from fathom.core.errors import ConfigError
 from fathom.corpus.snapshot import Snapshot
 from fathom.sandbox.egress.protocol import Web
+from fathom.sandbox.gateway.service import LaneConfig
 from fathom.world.search.engine import HttpEngine
 from fathom.world.search.engines.arxiv import ARXIV
 from fathom.world.search.engines.brave import BRAVE
@@ -77,6 +78,30 @@ def engine(
     except ValidationError as error:
         raise ConfigError(f"{spec!r}: {error.errors()[0]['msg']}") from None
     return HttpEngine(service, config, web, name=f"{name}:{argument}" if argument and name != SEARXNG.name else name)
+
+
+def identity(spec: str) -> str:
+    """The same text for all specs of one engine: a setting that is left out is its default, and addresses differ by
+    more than their case or a slash at the end. What names no engine is its own identity."""
+    name, _, argument = spec.strip().partition(":")
+    if name == LOCAL:
+        return f"{name}:{Path(argument).absolute()}"
+    service = SERVICES.get(name)
+    if service is None or not service.argument:
+        return name if service and not argument else spec
+    default = service.config.model_fields[service.argument].default
+    return f"{name}:{argument.rstrip('/').lower() or default}"
+
+
+def label(spec: str) -> str:
+    """What an engine may be called in a log: its spec, without the address of a server or the folder of a corpus."""
+    name = spec.partition(":")[0]
+    return name if name in (SEARXNG.name, LOCAL) else spec
+
+
+def documented_limits(engine: SearchEngine) -> LaneConfig:
+    """How hard an engine may be asked as far as is known: by what its service says, on this machine as one likes."""
+    return engine.limits if isinstance(engine, HttpEngine) else LaneConfig()
 
 
 def _local(folder: str) -> LocalEngine:

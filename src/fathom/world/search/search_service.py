@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from fathom.core.config import Config
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import LaneConfig
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.reply import Form
@@ -66,12 +67,16 @@ class CatalogueConfig(SearchServiceConfig):
 C = TypeVar("C", bound=SearchServiceConfig)
 
 
+def _unstated(config: SearchServiceConfig) -> LaneConfig:
+    return LaneConfig()
+
+
 @dataclass(frozen=True)
 class SearchService(Generic[C]):
     """One service. `request` makes a request of a query whose `k` and length are within bounds. `read` makes hits of a
     reply's content, or the next request where one is not enough; it raises `WorldUnavailableFault` for whatever it was
     not promised; `garbage_hint` says what to do about a reply of another form. `argument` is the setting that stands
-    behind the colon of a spec, as in `wikipedia:de`."""
+    behind the colon of a spec, as in `wikipedia:de`. `limits` says how hard its documentation allows it to be asked."""
 
     name: str
     url: str
@@ -85,6 +90,7 @@ class SearchService(Generic[C]):
     max_chars: int = 400
     garbage_hint: str = ""
     argument: str = ""
+    limits: Callable[[C], LaneConfig] = _unstated
 
     @property
     def key_variable(self) -> str:

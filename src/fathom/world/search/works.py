@@ -91,6 +91,7 @@ def _joined(hits: Sequence[Hit], score: float) -> Hit:
             "date": date,
             "score": score,
             "private": any(hit.private for hit in hits),
+            "note": hits[0].note if len({hit.note for hit in hits}) == 1 else "",
             "source": "+".join(dict.fromkeys(hit.source for hit in hits if hit.source)),
             # The snippet may be another hit's, so it is no span of a page any more.
             "start": -1,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.gateways import Calls, ScriptedProvider, down, gateway, service
+from tests.gateways import Calls, DownUntil, ScriptedProvider, down, gateway, service
 from tests.virtual_time import run_virtual
 
 from fathom.core.errors import PageNotFoundError, ProviderFault
@@ -279,6 +279,36 @@ def test_a_provider_that_comes_back_is_used_again() -> None:
         providers = [(await asks.ask(texts, str(number))).provider for number in range(400)]
         assert providers[0] == "two" and providers[-1] == "one"
         assert providers.index("one") == len(providers) - providers[::-1].count("one")  # for good
+
+    run_virtual(main())
+
+
+def test_a_sole_provider_that_is_down_is_waited_for_within_the_deadline() -> None:
+    async def main() -> None:
+        one = DownUntil("one", 12.0)
+        texts, asks = service(one, deadline_s=60), gateway(GatewayConfig(breaker=BreakerConfig(in_a_row=5)))
+        early = [_later(0.25 * number, asks.ask(texts, str(number))) for number in range(40)]  # until 10 s
+        answers = await asyncio.gather(*early)
+        assert [answer.value for answer in answers] == [str(number) for number in range(40)]
+        assert all(not answer.degraded and answer.seconds < 60 for answer in answers)
+        lane = asks.lane("one")
+        assert lane is not None and not lane.breaker.is_open
+        down_for = [at for at, _ in one.asked if at < 12]
+        # Five that open it, what was under way, and one trial each after 1, 2, 4, 8 s.
+        assert len(down_for) <= 5 + 1 + 4
+        assert len(one.asked) == len(down_for) + 40  # each once more, and served
+
+    run_virtual(main())
+
+
+def test_a_sole_provider_that_stays_down_is_given_up_at_the_deadline() -> None:
+    async def main() -> None:
+        one = DownUntil("one", 1e6)
+        texts, asks = service(one, deadline_s=60), gateway(GatewayConfig(breaker=BreakerConfig(in_a_row=5)))
+        answers = await asyncio.gather(*(asks.ask(texts, str(number)) for number in range(40)))
+        assert {answer.fault.kind for answer in answers if answer.fault} == {"saturated"} and len(answers) == 40
+        assert max(answer.seconds for answer in answers) <= 60
+        assert len(one.asked) <= 40 + 6  # all at once before it is known, then 1, 2, 4, ... s apart
 
     run_virtual(main())
 

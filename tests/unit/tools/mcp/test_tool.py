@@ -105,6 +105,7 @@ async def test_pictures_and_sound_are_named_and_never_passed_over(context: ToolC
         (McpReply(failure="unknown_tool"), "unknown_tool", "no reason was given"),
         (ProviderFault("10.0.0.7:99 refused", kind="refused"), "upstream", "could not be reached. This says nothing"),
         (ProviderFault("10.0.0.7:99 slow", kind="timeout"), "timeout", "did not answer in time. This says nothing"),
+        (ProviderFault("10.0.0.7:99 full", kind="saturated"), "saturated", "cannot be asked just now.*is no evidence"),
         (AccessDeniedError("the tool 'echo' is not what it was"), "denied", "not what it was"),
     ],
 )

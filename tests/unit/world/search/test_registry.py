@@ -10,9 +10,10 @@ from tests.worlds import small_world
 
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError
+from fathom.sandbox.gateway.service import LaneConfig, paced
 from fathom.world.search.engine import HttpEngine
 from fathom.world.search.protocol import SearchQuery
-from fathom.world.search.registry import SERVICES, engine
+from fathom.world.search.registry import SERVICES, documented_limits, engine, identity, label
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs" / "guides" / "search-engines.md"
 KEYS = {name: SecretStr("canary") for name, service in SERVICES.items() if service.key != "none"}
@@ -77,6 +78,46 @@ def test_a_missing_key_says_where_it_belongs() -> None:
         assert engine(service.name, LoopbackWeb(), environment.keys).name == service.name
 
 
+UNSTATED = {"searxng:http://x", "serper", "duckduckgo", "wikipedia", "wayback"}
+STATED = {
+    "arxiv": (1 / 3, 1), "brave": (1, 64), "tavily": (100 / 60, 64), "exa": (10, 64), "openalex": (100, 64),
+    "semantic_scholar": (1, 64), "crossref": (3, 3), "pubmed": (5, 64), "github": (0.5, 64), "github:code": (1 / 6, 64),
+}  # fmt: skip
+
+
+def test_engines_are_asked_as_hard_as_their_documentation_allows(tmp_path: Path) -> None:
+    for spec, (rate_per_s, slots) in STATED.items():
+        made = engine(spec, LoopbackWeb(), KEYS, contact="me@example.org")
+        assert documented_limits(made) == paced(rate_per_s, slots), spec
+    for spec, expected in (("crossref", paced(1, 1)), ("pubmed", paced(1.5)), ("github", paced(1 / 6))):
+        assert documented_limits(engine(spec, LoopbackWeb())) == expected, spec
+    for spec in UNSTATED:
+        assert documented_limits(engine(spec, LoopbackWeb(), KEYS)) == LaneConfig()
+    assert {spec.partition(":")[0] for spec in {*UNSTATED, *STATED}} == set(SERVICES)
+
+
+def test_specs_of_one_engine_are_known_as_such_and_named_without_their_address() -> None:
+    same = (
+        ("searxng:http://localhost:8080", "searxng:HTTP://LOCALHOST:8080/"), ("github", "github:repositories"),
+        ("wikipedia", "wikipedia:"), ("serper", " serper"), ("local:corpus", "local:./corpus"),
+    )  # fmt: skip
+    for one, other in same:
+        assert identity(one) == identity(other)
+    apart = (
+        "searxng:http://a",
+        "searxng:http://b",
+        "wikipedia",
+        "wikipedia:de",
+        "github",
+        "github:code",
+        "none",
+        "x:y",
+    )
+    assert len({identity(spec) for spec in apart}) == len(apart)
+    specs = ("searxng:http://a", "local:/notes", "wikipedia:de", "arxiv")
+    assert [label(spec) for spec in specs] == ["searxng", "local", "wikipedia:de", "arxiv"]
+
+
 def rows() -> dict[str, list[str]]:
     """The cells of the guide's table by engine, in order."""
     lines = [line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
@@ -94,3 +135,25 @@ def test_the_guide_says_what_the_code_does() -> None:
         told = {word for word in ("domains", "dates", "language") if word in filters}
         assert told == service.passes, name
         assert int(most) == service.max_k
+
+
+def test_the_guide_says_how_hard_engines_are_asked() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    lines = [line.strip("|").split("|") for line in text.splitlines() if re.match(r"\| `\w+` \|[^|]*\|[^|]*\|$", line)]
+    told = {name.strip(" `"): (rate, slots) for name, rate, slots in lines if name.strip(" `") in SERVICES}
+    assert set(told) == {spec.partition(":")[0] for spec in STATED}
+    for name, (rate, slots) in told.items():
+        bare = documented_limits(engine(name, LoopbackWeb(), required()))
+        full = documented_limits(engine(name, LoopbackWeb(), KEYS, contact="me@example.org"))
+        for numbers, given in ((rate, (bare.rate_per_s, full.rate_per_s)), (slots, (bare.slots, full.slots))):
+            said = [_number(number) for number in re.findall(r"\d+(?:/\d+)?", numbers)]
+            assert said == pytest.approx(list(dict.fromkeys(given))), name
+
+
+def required() -> dict[str, SecretStr]:
+    return {name: key for name, key in KEYS.items() if SERVICES[name].key == "required"}
+
+
+def _number(text: str) -> float:
+    over, _, under = text.partition("/")
+    return int(over) / int(under or 1)

@@ -1,4 +1,5 @@
-"""arXiv's preprints. Reference: info.arxiv.org/help/api/user-manual.html. It asks for three seconds between requests.
+"""arXiv's preprints. Reference: info.arxiv.org/help/api/user-manual.html. It asks for three
+seconds between requests and for one connection at a time (info.arxiv.org/help/api/tou.html).
 
 The words of a query are joined by AND, as on the site; a query that names fields (`ti:`, `au:`, ...) is passed as it
 is. An error is a feed of one entry that leads to `/api/errors`.
@@ -9,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from fathom.core.text import STOPWORDS
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import paced
 from fathom.world.protocol import Hit, Work
 from fathom.world.search.bibliography import MAX_AUTHORS, work_of
 from fathom.world.search.protocol import SearchQuery
@@ -88,4 +90,5 @@ ARXIV = SearchService(
     passes=frozenset({"dates"}),
     form="xml",
     max_k=100,
+    limits=lambda config: paced(1 / 3, slots=1),
 )

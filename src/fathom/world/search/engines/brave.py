@@ -1,9 +1,11 @@
 """Brave Search. Reference: api-dashboard.search.brave.com, web search. A wrong key comes as 422
-SUBSCRIPTION_TOKEN_INVALID, a limit as 429 with the seconds to each reset in `x-ratelimit-reset`."""
+SUBSCRIPTION_TOKEN_INVALID, a limit as 429 with the seconds to each reset in `x-ratelimit-reset`. The smallest plan
+allows one request a second."""
 
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import paced
 from fathom.world.protocol import Hit
 from fathom.world.search.locale import locale_of
 from fathom.world.search.markup import plain
@@ -73,4 +75,5 @@ BRAVE = SearchService(
     key="required",
     max_k=20,
     max_chars=320,
+    limits=lambda config: paced(1.0),
 )

@@ -4,6 +4,7 @@
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import LaneConfig, paced
 from fathom.world.protocol import Hit, Work
 from fathom.world.search.bibliography import MAX_AUTHORS, work_of
 from fathom.world.search.markup import plain
@@ -65,6 +66,11 @@ def _issued(row: Any) -> str:
     return "-".join(f"{number:02}" for number in numbers)
 
 
+def _limits(config: SearchServiceConfig) -> LaneConfig:
+    """Those of lists, since December 2025."""
+    return paced(3.0, slots=3) if config.contact else paced(1.0, slots=1)
+
+
 CROSSREF = SearchService(
     name="crossref",
     url="https://api.crossref.org/works",
@@ -73,4 +79,5 @@ CROSSREF = SearchService(
     config=CatalogueConfig,
     passes=frozenset({"dates"}),
     max_k=100,
+    limits=_limits,
 )

@@ -1,10 +1,12 @@
 """Exa. Reference: docs.exa.ai, POST /search, and its OpenAPI description (exa-labs/openapi-spec). Snippets are the
-passages of a page nearest to the query. Errors are `{"requestId", "error", "tag"}`; used-up credits come as 402."""
+passages of a page nearest to the query. Errors are `{"requestId", "error", "tag"}`; used-up credits come as 402.
+Ten searches a second are allowed."""
 
 import json
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import paced
 from fathom.world.protocol import Hit
 from fathom.world.search.locale import locale_of
 from fathom.world.search.protocol import SearchQuery
@@ -64,4 +66,5 @@ EXA = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=100,
+    limits=lambda config: paced(10.0),
 )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fathom.core.errors import WorldUnavailableFault
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import LaneConfig, paced
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.rows import at, found, hit, number, rows, text
@@ -64,6 +65,11 @@ def _code(row: Any) -> Hit | None:
     )
 
 
+def _limits(config: GitHubConfig) -> LaneConfig:
+    """Searches have a limit of their own, by the minute."""
+    return paced(30 / 60 if config.key and config.kind == "repositories" else 10 / 60)
+
+
 GITHUB = SearchService(
     name="github",
     url="https://api.github.com/search",
@@ -74,4 +80,5 @@ GITHUB = SearchService(
     max_k=100,
     max_chars=250,
     argument="kind",
+    limits=_limits,
 )

@@ -1,9 +1,11 @@
 """OpenAlex, a catalogue of scholarly works. Reference: developers.openalex.org. Since February 2026 it allows hardly
-anything without a key (free); limits come as 403 and 429. The key goes into a header, so that no address holds it."""
+anything without a key (free); limits come as 403 and 429, the one for all being 100 requests a second. The
+key goes into a header, so that no address holds it."""
 
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import paced
 from fathom.world.protocol import Hit, Work
 from fathom.world.search.addresses import is_page
 from fathom.world.search.bibliography import names, work_of
@@ -87,4 +89,5 @@ OPENALEX = SearchService(
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,
+    limits=lambda config: paced(100.0),
 )

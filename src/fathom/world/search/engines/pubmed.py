@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import LaneConfig, paced
 from fathom.world.protocol import Hit, Work
 from fathom.world.search.bibliography import names, work_of
 from fathom.world.search.protocol import SearchQuery
@@ -84,6 +85,11 @@ def _work(row: Any) -> Work:
     )
 
 
+def _limits(config: SearchServiceConfig) -> LaneConfig:
+    """A search is two requests."""
+    return paced(10 / 2 if config.key else 3 / 2)
+
+
 PUBMED = SearchService(
     name="pubmed",
     url="https://eutils.ncbi.nlm.nih.gov/entrez/eutils",
@@ -93,4 +99,5 @@ PUBMED = SearchService(
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,
+    limits=_limits,
 )

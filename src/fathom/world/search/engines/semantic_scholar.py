@@ -1,9 +1,11 @@
 """Semantic Scholar, papers by relevance. Reference: api.semanticscholar.org/api-docs/graph, /paper/search. All callers
-without a key share one limit. Nothing found is `{"total": 0, "offset": 0}`, without a list."""
+without a key share one limit, a key has one request a second to begin with. Nothing found is
+`{"total": 0, "offset": 0}`, without a list."""
 
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import paced
 from fathom.world.protocol import Hit, Work
 from fathom.world.search.bibliography import names, work_of
 from fathom.world.search.protocol import SearchQuery
@@ -66,4 +68,5 @@ SEMANTIC_SCHOLAR = SearchService(
     passes=frozenset({"dates"}),
     key="optional",
     max_k=100,
+    limits=lambda config: paced(1.0),
 )

@@ -1,10 +1,12 @@
 """Tavily. Reference: docs.tavily.com/documentation/api-reference/endpoint/search. Errors are
-`{"detail": {"error": ...}}`; 432 and 433 are the plan's and the pay-as-you-go limit."""
+`{"detail": {"error": ...}}`; 432 and 433 are the plan's and the pay-as-you-go limit. A development key
+allows 100 requests a minute, one for production 1,000."""
 
 import json
 from typing import Any
 
 from fathom.sandbox.egress.protocol import WebRequest
+from fathom.sandbox.gateway.service import paced
 from fathom.world.protocol import Hit
 from fathom.world.search.locale import locale_of
 from fathom.world.search.protocol import SearchQuery
@@ -63,4 +65,5 @@ TAVILY = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=20,
+    limits=lambda config: paced(100 / 60),
 )
