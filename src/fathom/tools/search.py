@@ -40,7 +40,6 @@ _NOTES = {
 }
 _NONE_NOTES = {
     "alone": " (one engine only; nothing confirms that there is nothing)",
-    "stale": " (as of an earlier search; it does not answer now)",
 }
 
 

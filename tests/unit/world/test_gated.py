@@ -185,19 +185,6 @@ def test_that_the_only_engine_finds_nothing_is_believed_and_the_model_is_told(tm
     run_virtual(main())
 
 
-def test_that_nothing_was_found_earlier_is_told_as_such() -> None:
-    async def main() -> None:
-        engines = [Engine("one", ()), Engine("two", ())]
-        world = web(engines)
-        await world.search("a")
-        for engine in engines:
-            engine.said = down("refused")
-        await asyncio.sleep(CONFIG.search.keep_negative_s + 1)
-        assert "(as of an earlier search; it does not answer now)" in await observed(world, Search(), query=["a"])
-
-    run_virtual(main())
-
-
 def test_a_corpus_needs_no_second_word() -> None:
     class Corpus(Engine):
         async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:  # type: ignore[override]
