@@ -75,7 +75,8 @@ async def _attempts(kind: "Backend", config: "CodeSandboxConfig", options: Bench
 
     limits = TEST_LIMITS.model_copy(update={"timeout_s": 6.0 if options.quick else 10.0})
     at_once = 8 if options.quick else 1
-    async with _sandbox(kind, config, limits=limits, preload=(), packages=(), slots=at_once) as sandbox:
+    # Room for the sessions of an attempt beside each other, which keep their places.
+    async with _sandbox(kind, config, limits=limits, preload=(), packages=(), slots=at_once + 3) as sandbox:
         verdicts = await run_battery(sandbox, ALL, limits, at_once=at_once, progress=tell)
     outcomes = Counter(verdict.outcome for verdict in verdicts)
     return {
