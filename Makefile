@@ -34,7 +34,7 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml scripts/setup_env.py
 	$(call SETUP,requirements/demo.txt)
 
 # dev.txt holds all of demo.txt at the same versions, and what torch needs. torch itself is pinned by version and not by
-# hash, because CPU wheels differ by index; pip's own index settings say which one is taken.
+# hash, because CPU wheels differ by index: scripts/setup_env.py says where the build for the CPU is looked for.
 $(VENV)/.dev: requirements/dev.txt requirements/torch.txt pyproject.toml scripts/setup_env.py
 	$(call SETUP,requirements/dev.txt requirements/torch.txt)
 

@@ -12,6 +12,7 @@ import venv
 from collections import deque
 from pathlib import Path
 
+CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 TAIL = 15  # lines of pip's output that are shown when it fails
 # How pip begins its line about each package: from an index, a mirror, another platform's, there already, a folder.
 PER_PACKAGE = ("Collecting", "Processing", "Ignoring", "Requirement", "Obtaining")
@@ -27,12 +28,7 @@ def main(folder: str, *locks: str) -> int:
         venv.create(target, with_pip=True, clear=True)
     python = str(target / "bin" / "python")
     for lock in locks:
-        total = sum(line[:1].isalnum() for line in Path(lock).read_text(encoding="utf-8").splitlines())
-        # pip would take 4 s more to write bytecode of which most is never used; what is used is compiled on first use.
-        hashed = ["--require-hashes"] if "--hash" in Path(lock).read_text(encoding="utf-8") else []
-        arguments = ["--no-deps", *hashed, "--no-compile", "-r", lock]
-        code = install(python, arguments, f"{lock}: package", total)
-        if code:
+        if code := install_lock(python, lock):
             return code
     code = install(python, ["--no-deps", "--no-build-isolation", "--no-index", "-e", "."], "fathom itself", 1)
     if not code:
@@ -40,8 +36,36 @@ def main(folder: str, *locks: str) -> int:
     return code
 
 
-def install(python: str, arguments: list[str], what: str, total: int) -> int:
-    """Run `pip install`, counting the packages it takes up as it goes."""
+def install_lock(python: str, lock: str) -> int:
+    """Install all of a lock; 0, or the exit code of what failed."""
+    text = Path(lock).read_text(encoding="utf-8")
+    total = sum(line[:1].isalnum() for line in text.splitlines())
+    what = f"{lock}: package"
+    # pip would take 4 s more to write bytecode of which most is never used; what is used is compiled on first use.
+    arguments = ["--no-deps", *(["--require-hashes"] if "--hash" in text else []), "--no-compile"]
+    torch = next((line.split()[0] for line in text.splitlines() if line.startswith("torch==")), "")
+    if not torch or sys.platform != "linux":
+        return install(python, [*arguments, "-r", lock], what, total)
+    # PyPI's torch for Linux is a CUDA build, which does not start without gigabytes of libraries. The build for the CPU
+    # is where pip was told to look, or in the index of its makers.
+    cpu = [*arguments, f"{torch}+cpu"]
+    for more in ([], ["--extra-index-url", CPU_BUILDS, "--retries", "1", "--timeout", "15"]):
+        if not install(python, [*cpu, *more], what, total, tried=True):
+            return 0
+    return install(python, [*arguments, "-r", lock], what, total) or starts(python)
+
+
+def starts(python: str) -> int:
+    """Whether the torch that was had starts; 0, or 1 after saying what to do."""
+    tried = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        say(f"this torch does not start: {tried.stderr.strip().splitlines()[-1]}")
+        say(f"let pip find its build for the CPU: PIP_EXTRA_INDEX_URL={CPU_BUILDS} make ...")
+    return int(tried.returncode != 0)
+
+
+def install(python: str, arguments: list[str], what: str, total: int, *, tried: bool = False) -> int:
+    """Run `pip install`, counting the packages it takes up as it goes. Where it is only `tried`, failing is no news."""
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
     tail: deque[str] = deque(maxlen=TAIL)
     seen = 0
@@ -57,10 +81,10 @@ def install(python: str, arguments: list[str], what: str, total: int) -> int:
                     say(f"{what} {min(seen, total)} of {total}", end="\r" if live else "\n")
             elif (live and first == ["Downloading"]) or line.startswith("Installing collected"):
                 say(f"{what} {min(seen, total)} of {total}: {' '.join(line.split())[:60]}", end="\r" if live else "\n")
-    if process.returncode:
+    if process.returncode and not tried:
         say(f"pip could not install {what}:")
         sys.stderr.write("\n".join(tail) + "\n")
-    elif live:
+    elif live and not process.returncode:
         say(f"{what} {total} of {total}")
     return process.returncode
 
