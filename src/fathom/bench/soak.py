@@ -264,6 +264,7 @@ def _watched(tally: Tally) -> "Iterator[Counter[str]]":
                 tally.progress(f"UNCLOSED {message}")
 
     hook = sys.unraisablehook
+    gc.collect()  # what was forgotten before is not the load's
     with warnings.catch_warnings():
         warnings.simplefilter("always", ResourceWarning)
         warnings.showwarning = show
