@@ -1,27 +1,16 @@
 """The published schemas are those of the code, and they take what fathom writes and nothing else."""
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jsonschema
 import pytest
+from tests.programs import ROOT, script
 
 from fathom.core.jsonl import append
 from fathom.core.message import Message
 from fathom.core.trajectory import Segment, StopReason, Trajectory, Turn
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_schemas", ROOT / "scripts" / "write_schemas.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -29,7 +18,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def test_the_published_schemas_are_up_to_date() -> None:
-    wanted = script().schemas()
+    wanted = script("write_schemas").schemas()
     there = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "schemas").glob("*.json")}
     assert there == wanted, "make schemas"
 
@@ -60,7 +49,7 @@ def test_a_trajectory_line_validates_and_a_changed_one_does_not(tmp_path: Path) 
 
 def test_the_formats_page_names_every_schema_and_every_field() -> None:
     page = (ROOT / "docs" / "data_formats.md").read_text(encoding="utf-8")
-    for name in script().PUBLISHED:
+    for name in script("write_schemas").PUBLISHED:
         assert f"schemas/{name}.schema.json" in page
     for field in schema("trajectory")["properties"]:
         assert f"`{field}`" in page

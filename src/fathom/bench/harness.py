@@ -2,7 +2,8 @@
 
 A bench is a module of this package that has `NAME`, `SUMMARY`, `GOALS` (figure -> (operator, bound)) and
 `run(options) -> figures`. The first two are plain `NAME = "..."` lines, so that listing the benches reads them out of
-the source instead of importing what they measure. A bound that is a text names another figure of the same run.
+the source instead of importing what they measure. A bound that is a text names another figure of the same run. A
+bench that can write its curves as a page has `CURVES = True`.
 """
 
 import ast

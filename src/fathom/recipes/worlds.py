@@ -25,7 +25,7 @@ from fathom.world.protocol import World
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 from fathom.world.simulated import SimulatedWorld
 
-Around = Callable[[World], World]
+Wrap = Callable[[World], World]
 LIVE, RECORDED = "live:", "recorded:"
 _KINDS = (
     "a world is the name of a corpus, live:http://localhost:8080, live:serper,brave, recorded:FILE, or "
@@ -114,27 +114,23 @@ def check_around(around: Sequence[str]) -> None:
             _file(argument, spec)
 
 
-def surrounded(world: World, around: Sequence[str], seed: int = 0) -> World:
-    """`world` behind a gateway, with the things around it, outermost first. Closed with the result. Raises
-    `ConfigError` for what cannot stand around a world, and `InputError` for a log that tells too little."""
-    return surroundings(around, seed)(world)
-
-
-def surroundings(around: Sequence[str], seed: int = 0) -> Around:
-    """What puts these around a world. Raises as `surrounded`."""
+def surroundings(around: Sequence[str], seed: int = 0) -> Wrap:
+    """What puts these around a world, outermost first, behind a gateway; the world is closed with the result. What
+    they need is read at once. Raises `ConfigError` for what cannot stand around a world, and `InputError` for a log
+    that tells too little."""
     check_around(around)
     inside = [_made(spec, seed) for spec in around if not spec.startswith("conditions:")]
     outside = [_made(spec, seed) for spec in around if spec.startswith("conditions:")]
 
     def surround(world: World) -> World:
-        for put_around in reversed(inside):
-            world = put_around(world)
+        for wrap in reversed(inside):
+            world = wrap(world)
         if inside or not isinstance(world, GatedWorld):
             gateway = Gateway()
             config = GatedConfig(search=_THIN, read=_THIN)
             world = GatedWorld(world.name, gateway, world_sources(world), config, owned=(gateway, world))
-        for put_around in reversed(outside):
-            world = put_around(world)
+        for wrap in reversed(outside):
+            world = wrap(world)
         return world
 
     return surround
@@ -150,24 +146,24 @@ def around_identity(around: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _made(spec: str, seed: int) -> Around:
+def _made(spec: str, seed: int) -> Wrap:
     kind, _, argument = spec.partition(":")
     return _AROUND[kind](argument, seed)
 
 
-def _faulty(rate: str, seed: int) -> Around:
+def _faulty(rate: str, seed: int) -> Wrap:
     return partial(FaultyWorld, rate=_rate(rate), seed=seed)
 
 
-def _conditioned(path: str, seed: int) -> Around:
+def _conditioned(path: str, seed: int) -> Wrap:
     return partial(ConditionedWorld, conditions=learn_conditions(read_calls(_path(path))), seed=seed)
 
 
-def _recording(path: str, seed: int) -> Around:
+def _recording(path: str, seed: int) -> Wrap:
     return partial(RecordingWorld, path=_path(path))
 
 
-_AROUND: Mapping[str, Callable[[str, int], Around]] = {
+_AROUND: Mapping[str, Callable[[str, int], Wrap]] = {
     "faulty": _faulty,
     "conditions": _conditioned,
     "recording": _recording,

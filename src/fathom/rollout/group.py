@@ -44,7 +44,7 @@ class Group(Frozen):
 def outcome_of(trajectory: Trajectory, reward: float, end_id: int | None = None) -> Outcome:
     """The outcome of a graded trajectory. Failed is what has no reward and met a tool that could not be reached: whose
     fault the answer is cannot be told. Masked is what gave no answer since a limit ended the search, or since its
-    last turn was cut off, so that it does not end in `end_id`. A wrong answer always counts, whatever stands behind
+    last turn was cut off, so that it does not end in `end_id`. Any other wrong answer counts, whatever stands behind
     it and also where it had to be asked for at the limit: else right ones would be rewarded there and wrong ones be
     free, and a policy finds that.
 

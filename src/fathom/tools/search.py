@@ -38,9 +38,7 @@ _NOTES = {
     "backup": "(The usual search did not answer; these are from another one.)",
     "stale": "(The search does not answer now; these are what it found earlier.)",
 }
-_NONE_NOTES = {
-    "alone": " (one engine only; nothing confirms that there is nothing)",
-}
+_ALONE = " (one engine only; nothing confirms that there is nothing)"
 
 
 class SearchConfig(Config):
@@ -99,7 +97,7 @@ class Search:
 
     def _listing(self, query: str, hits: tuple[Hit, ...]) -> str:
         if not hits:
-            note = _NONE_NOTES.get(hits.note, "") if isinstance(hits, NoHits) else ""
+            note = _ALONE if isinstance(hits, NoHits) and hits.note == "alone" else ""
             return f'No page matches "{query}"{note}. Other words may help.'
         rows = [f'{len(hits)} pages for "{query}":']
         rows += [_NOTES[note] for note in dict.fromkeys(hit.note for hit in hits) if note in _NOTES]

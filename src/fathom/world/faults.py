@@ -14,9 +14,9 @@ _RETRY_AFTER_S = 0.05  # what half of the limited ones ask for
 
 
 class FaultyWorld:
-    """Raises `WorldUnavailableFault` for `rate` of all operations, of all kinds in turn; `faults` counts them by
-    operation, `kinds` by kind. What a call meets is drawn from `seed`, the call, and how often it was made, so that it
-    does not depend on what runs beside it."""
+    """Raises `WorldUnavailableFault` for `rate` of all operations, each of one of nine kinds; `faults` counts them by
+    operation, `kinds` by kind. What a call meets is drawn from `seed`, the call, and how often it was made, so that
+    it does not depend on what runs beside it."""
 
     def __init__(self, world: World, *, rate: float, seed: int = 0) -> None:
         self._world, self._rate, self._seed = world, rate, seed

@@ -150,7 +150,7 @@ class GatedWorld:
         asked = parse_query(query, k=k + _SPARE) if self._web else SearchQuery(text=query, k=max(1, k))
         answer = await self._gateway.ask(self._search, asked)
         hits = _got(answer)
-        if answer.degraded in ("alone", "backup") and not hits:
+        if answer.degraded == "alone":
             return NoHits.noted(answer.degraded)
         if self._web:
             # Who asks for some sites by name wants more than a few hits of them.

@@ -1,22 +1,15 @@
 """Setting up the environment: where torch comes from."""
 
-import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.programs import ROOT, script
 
 
 @pytest.fixture
 def setup_env() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("setup_env", ROOT / "scripts" / "setup_env.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("setup_env")
 
 
 @pytest.mark.parametrize(
