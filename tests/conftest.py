@@ -9,10 +9,12 @@ import hypothesis
 import pytest
 
 from fathom.core.config import Environment, torch_defaults
+from tests import network_guard
 
 # Before any test imports torch: with threads that spin while they wait two test workers take 20 times as long, and on
 # Intel processors what a batch gives would depend on its size.
 torch_defaults()
+network_guard.install()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

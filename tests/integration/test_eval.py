@@ -77,6 +77,28 @@ def test_scores_and_resumption(tmp_path: Path, words: list[str], capsys: pytest.
     assert [record.key for record in records] == [("q1", 0), ("q2", 0), ("q3", 0)]
 
 
+def test_a_recording_stands_in_place_of_the_corpus_it_was_made_of(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = tmp_path / "said.jsonl"
+    replies = [visit("Carla Rossi"), answer("Ostra [E1]\n\nCarla Rossi died in Ostra. [E1]")]
+    script(tmp_path, "model.jsonl", replies)
+    assert run([*words, "--limit", "1", "--around", f"recording:{said}"]) == 0
+    recorded = result(capsys)
+    assert said.read_text().count("\n") >= 1
+
+    place = words.index("--corpus")
+    replayed = [*words[:place], *words[place + 2 :], "--world", f"recorded:{said}", "--limit", "1"]
+    script(tmp_path, "model.jsonl", replies)
+    assert run(replayed) == 0
+    again = result(capsys)
+    assert again["folder"] != recorded["folder"]
+    assert again["graders"]["exact"]["avg"]["mean"] == recorded["graders"]["exact"]["avg"]["mean"] == 1.0
+    assert again["spans_checked"] == recorded["spans_checked"]
+    assert run([*words, "--world", f"recorded:{said}"]) == 2
+    assert "leave one of --corpus and --world out" in capsys.readouterr().err
+
+
 def test_a_judge_beside_the_exact_grader(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     script(tmp_path, "model.jsonl", [visit("Carla Rossi"), answer("She died in the town of Ostra. [E1]")])
     verdict = {"committed": "Ostra", "difference": "none", "verdict": "correct"}

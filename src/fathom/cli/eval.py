@@ -20,8 +20,9 @@ def evaluate(
     rounds: Annotated[int, typer.Option(help="Attempts at each question.", min=1)] = 1,
     questions: Annotated[Path | None, typer.Option(help="A file of questions: a JSON list or JSON lines.")] = None,
     corpus: Annotated[str, typer.Option(help="A corpus name, or a file or folder to make one of.")] = "",
+    world: Annotated[str, typer.Option(help="A world in place of a corpus: recorded:FILE, live:brave.")] = "",
     around: Annotated[
-        list[str] | None, typer.Option("--around", help="What stands around the corpus, as faulty:0.3.")
+        list[str] | None, typer.Option("--around", help="What stands around the corpus or world, as faulty:0.3.")
     ] = None,
     judge: Annotated[str, typer.Option(help="A model that judges the answers as well, as --model.")] = "",
     workers: Annotated[int, typer.Option(help="Attempts at the same time.", min=1)] = 1,
@@ -50,6 +51,7 @@ def evaluate(
         name=name,
         questions=questions,
         corpus=corpus,
+        world=world,
         around=tuple(around or ()),
         data=data or find_shared_data(),
         judge=judge,

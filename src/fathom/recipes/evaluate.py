@@ -31,7 +31,8 @@ from fathom.recipes.models import open_model
 from fathom.recipes.question_sets import load_questions, open_benchmark_corpus, open_named_corpus
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt
 from fathom.recipes.tool_ports import tool_ports
-from fathom.recipes.worlds import around_identity, surroundings
+from fathom.recipes.worlds import absolute, around_identity, open_world, surroundings
+from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
 
@@ -41,7 +42,8 @@ class EvalConfig(Config):
     name: str
     questions: Path | None = Field(default=None, description="a file of questions in place of a benchmark's")
     corpus: str = Field(default="", description="a corpus name, or a file or folder; empty: the benchmark's own")
-    around: tuple[str, ...] = Field(default=(), description="what stands around the corpus, as faulty:0.3")
+    world: str = Field(default="", description="a world in place of a corpus, as recorded:said.jsonl or live:brave")
+    around: tuple[str, ...] = Field(default=(), description="what stands around the corpus or world, as faulty:0.3")
     data: Path | None = Field(default=None, description="folder of the benchmarks' data sets")
     judge: str = Field(default="", description="model that judges the answers as well, a spec as research.model")
     judging: JudgeConfig = JudgeConfig()
@@ -104,11 +106,10 @@ async def run_eval(
     """
     surround = surroundings(config.around, config.seed)
     questions = load_questions(config.name, config.data, config.questions)
-    snapshot = _open_corpus(config, environment.home, on_progress)
-    questions = resolve_support(questions, (document.title for document in snapshot.documents()))
+    world_spec, inside, questions = _open_inside(config, research, questions, environment, on_progress)
     specs = (research.model, research.reader, config.judge)
     async with AsyncExitStack() as stack:  # of what is open already when the next cannot be opened
-        world = surround(SimulatedWorld(snapshot))
+        world = surround(inside)
         stack.push_async_callback(world.close)
         models = []
         for spec in filter(None, specs):
@@ -120,7 +121,7 @@ async def run_eval(
         ports = Ports(model=models[0], world=world, reader=models[1] if research.reader else None, tools=tools)
         judge = models[-1] if config.judge else None
         resolved = ResolvedResearch(
-            research=research.model_copy(update={"world": snapshot.name}),
+            research=research.model_copy(update={"world": world_spec}),
             task=Task(id="", question=""),
             date=config.date or datetime.now(UTC).date().isoformat(),
             strategy=strategy_for(research, environment),
@@ -132,11 +133,30 @@ async def run_eval(
         return await _run(parts, environment.home, out, watch)
 
 
+def _open_inside(
+    config: EvalConfig,
+    research: ResearchConfig,
+    questions: QuestionSet,
+    environment: Environment,
+    on_progress: Progress,
+) -> tuple[str, World, QuestionSet]:
+    """The spec of the world that is searched, the world, and the questions with the titles that a corpus has for what
+    supports them. Titles of any other world are not known, and names stay as they are."""
+    if config.world and config.corpus:
+        raise ConfigError("a world stands in place of a corpus", hint="leave one of --corpus and --world out")
+    if config.world:
+        world = open_world(config.world, environment, on_progress, web=research.web, seed=config.seed)
+        return absolute(config.world), world, questions
+    snapshot = _open_corpus(config, environment.home, on_progress)
+    questions = resolve_support(questions, (document.title for document in snapshot.documents()))
+    return snapshot.name, SimulatedWorld(snapshot), questions
+
+
 def _open_corpus(config: EvalConfig, home: Path, on_progress: Progress) -> Snapshot:
     if config.corpus:
         return open_named_corpus(config.corpus, home, on_progress)
     if config.questions is not None:
-        raise ConfigError("questions of your own need a corpus to look in", hint="--corpus DIR_OR_NAME")
+        raise ConfigError("questions of your own need a corpus to look in", hint="--corpus DIR_OR_NAME or --world SPEC")
     return open_benchmark_corpus(config.name, config.data, home, on_progress)
 
 

@@ -1,0 +1,41 @@
+"""No test reaches beyond this machine: what tries to is stopped in the process of the tests, whoever asks.
+
+An audit hook cannot be taken off again, so no test can leave the door open. Processes that tests start are their own
+matter; the only one that goes out is pip, which fetches the model once.
+"""
+
+import ipaddress
+import sys
+from typing import Any
+
+_CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+
+
+class BeyondLoopback(AssertionError):
+    """A test tried to reach another machine."""
+
+
+def install() -> None:
+    """Put the guard up, for as long as the process lives."""
+    sys.addaudithook(_guard)
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _CONNECTING:
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None  # else a path, or none: a socket already connected
+    elif event in _LOOKING_UP:
+        host = arguments[0]
+    else:
+        return
+    if isinstance(host, str | bytes) and not _here(host if isinstance(host, str) else host.decode()):
+        raise BeyondLoopback(f"{event} to {host}: tests stay on this machine, inject a resolver or a connector")
+
+
+def _here(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host in ("", "localhost")
+    return address.is_loopback or address.is_unspecified
