@@ -7,9 +7,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from tests import network_guard
 
 from fathom.core.config import Environment, torch_defaults
-from tests import network_guard
 
 # Before any test imports torch: with threads that spin while they wait two test workers take 20 times as long, and on
 # Intel processors what a batch gives would depend on its size.

@@ -76,12 +76,14 @@ class CachePass:
         self._at_B_1, self._positions_B_T = at[:, None], positions_B_T
         self.mask_B_1_T_P = (torch.arange(seen) <= positions_B_T[..., None])[:, None]
 
-    def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new positions and give all the pass may see, B x K x P x C."""
-        found = []
+    def store(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> None:
+        """Keep the new positions."""
         caches = (self._cache.keys_L_S_K_P_C, self._cache.values_L_S_K_P_C)
         for cache, new in zip(caches, (keys_B_K_T_C, values_B_K_T_C), strict=True):
-            slots = cache[layer]
-            slots[self._at_B_1, :, self._positions_B_T] = new.transpose(1, 2)
-            found.append(slots[self._rows, :, : self._seen])
-        return found[0], found[1]
+            cache[layer][self._at_B_1, :, self._positions_B_T] = new.transpose(1, 2)
+
+    def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new positions and give all the pass may see, B x K x P x C."""
+        self.store(layer, keys_B_K_T_C, values_B_K_T_C)
+        keys, values = self._cache.keys_L_S_K_P_C[layer], self._cache.values_L_S_K_P_C[layer]
+        return keys[self._rows, :, : self._seen], values[self._rows, :, : self._seen]

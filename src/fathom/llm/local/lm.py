@@ -56,9 +56,11 @@ class LMConfig(Config):
 class LayerCache(Protocol):
     """Keys and values of earlier positions. `extend` takes those of the new ones and gives all to attend to. The
     queries of a single position are repeated to a multiple of `query_rows`: with fewer than four rows another kernel
-    works, which is faster but rounds otherwise."""
+    works, which is faster but rounds otherwise. `store` only takes them."""
 
     query_rows: int
+
+    def store(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> None: ...
 
     def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]: ...
 
@@ -79,10 +81,8 @@ class Attention(nn.Module):
         self, x_B_T_D: Tensor, rotary: tuple[Tensor, Tensor], mask: Tensor | None, layer: int, cache: LayerCache | None
     ) -> Tensor:
         B, T, _ = x_B_T_D.shape
-        q = self.q_proj(x_B_T_D).view(B, T, self.heads, self.head_width).transpose(1, 2)
-        k = self.k_proj(x_B_T_D).view(B, T, self.kv_heads, self.head_width).transpose(1, 2)
-        v = self.v_proj(x_B_T_D).view(B, T, self.kv_heads, self.head_width).transpose(1, 2)
-        q, k = _rotate(q, *rotary), _rotate(k, *rotary)
+        q = _rotate(self.q_proj(x_B_T_D).view(B, T, self.heads, self.head_width).transpose(1, 2), *rotary)
+        k, v = self.keys_values(x_B_T_D, rotary)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
         if T == 1 and cache is not None:
@@ -96,6 +96,13 @@ class Attention(nn.Module):
             y = functional.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=grouped)
         out: Tensor = self.o_proj(y.reshape(B, self.heads, T, -1).transpose(1, 2).reshape(B, T, -1))
         return out
+
+    def keys_values(self, x_B_T_D: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """What later positions attend to, each B x K x T x C."""
+        B, T, _ = x_B_T_D.shape
+        k = self.k_proj(x_B_T_D).view(B, T, self.kv_heads, self.head_width).transpose(1, 2)
+        v = self.v_proj(x_B_T_D).view(B, T, self.kv_heads, self.head_width).transpose(1, 2)
+        return _rotate(k, *rotary), v
 
 
 class MLP(nn.Module):
@@ -165,14 +172,26 @@ class CausalLM(nn.Module):
         mask (B x 1 x T x S, true where seen) says otherwise. Positions count from 0 where none are given."""
         if positions_B_T is None:
             positions_B_T = torch.arange(ids_B_T.shape[1]).expand(ids_B_T.shape)
-        angles = positions_B_T[:, None, :, None].float() * self.frequencies
-        angles = torch.cat((angles, angles), dim=-1)
-        rotary = angles.cos(), angles.sin()
+        rotary = self._rotary(positions_B_T)
         x = self.model.embed_tokens(ids_B_T)
         for layer, block in enumerate(self.model.layers):
             x = block(x, rotary, mask, layer, cache)
         out: Tensor = self.model.norm(x)
         return out
+
+    def prefill(self, ids_B_T: Tensor, positions_B_T: Tensor, mask: Tensor, cache: LayerCache) -> None:
+        """Only fill the cache, as `hidden` does. Of the last block nothing but keys and values is ever asked for."""
+        rotary = self._rotary(positions_B_T)
+        x = self.model.embed_tokens(ids_B_T)
+        *blocks, last = self.model.layers
+        for layer, block in enumerate(blocks):
+            x = block(x, rotary, mask, layer, cache)
+        cache.store(len(blocks), *last.self_attn.keys_values(last.input_layernorm(x), rotary))
+
+    def _rotary(self, positions_B_T: Tensor) -> tuple[Tensor, Tensor]:
+        angles = positions_B_T[:, None, :, None].float() * self.frequencies
+        angles = torch.cat((angles, angles), dim=-1)
+        return angles.cos(), angles.sin()
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (... x V) of hidden states (... x D)."""

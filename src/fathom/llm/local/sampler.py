@@ -228,7 +228,7 @@ class LocalSampler:
         rows = torch.tensor([slot.number for slot in slots])
         at = torch.from_numpy(positions)
         opened = self._cache.opened(rows, at, seen=int(positions.max()) + 1)
-        self.model.hidden(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
+        self.model.prefill(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
 
     def _step(self) -> None:
         """One token for every request."""
