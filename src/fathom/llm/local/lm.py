@@ -184,6 +184,7 @@ class CausalLM(nn.Module):
         rotary = self._rotary(positions_B_T)
         x = self.model.embed_tokens(ids_B_T)
         *blocks, last = self.model.layers
+        assert isinstance(last, Block)
         for layer, block in enumerate(blocks):
             x = block(x, rotary, mask, layer, cache)
         cache.store(len(blocks), *last.self_attn.keys_values(last.input_layernorm(x), rotary))
