@@ -39,7 +39,7 @@ class PrimerConfig(Config):
     )
     probes: int = Field(default=96, ge=1, description="harder questions that are tried before each dose")
     target: float = Field(
-        default=0.06, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
+        default=0.12, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
     )
     training: SupervisedConfig = SupervisedConfig(optimizer=_DOSE, tokens_per_step=4096)
 
