@@ -39,7 +39,7 @@ class PrimerConfig(Config):
     )
     probes: int = Field(default=96, ge=1, description="harder questions that are tried before each dose")
     target: float = Field(
-        default=0.12, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
+        default=0.16, ge=0, le=1, description="share of them solved, at temperature 1, that is enough"
     )
     training: SupervisedConfig = SupervisedConfig(optimizer=_DOSE, tokens_per_step=4096)
 
@@ -88,7 +88,7 @@ class LoopConfig(Config):
     sft: SupervisedConfig = SupervisedConfig(optimizer=_SFT, tokens_per_step=4096)
     replay: float = Field(default=0.3, ge=0, lt=1, description="share of SFT's tokens that are texts of pre-training")
     primer: PrimerConfig = PrimerConfig()
-    rl: RLConfig = RLConfig(steps=100, optimizer=_RL, stop_reward=0.95)
+    rl: RLConfig = RLConfig(steps=110, optimizer=_RL, stop_reward=0.95)
     rollout: RolloutConfig = RolloutConfig(batch=16, group=8)
     pool: PoolConfig = PoolConfig()
     sampler: SamplerConfig = SamplerConfig(slots=128, max_tokens=96)
