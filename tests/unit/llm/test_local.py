@@ -300,7 +300,7 @@ async def test_equal_prompts_of_one_token_on_a_fresh_sampler(sampler: LocalSampl
 async def test_a_sampler_that_breaks_says_why(
     model: CausalLM, sampler: LocalSampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def breaks(*arguments: object) -> None:
+    def breaks(*arguments: object, **named: object) -> None:
         raise MemoryError("no room")
 
     monkeypatch.setattr(model, "hidden", breaks)

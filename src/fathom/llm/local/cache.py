@@ -7,8 +7,12 @@ A pass may see more positions than are filled; those are masked, and add zeros. 
 number, it goes in steps (`covering`) where the cache is to be invariant.
 """
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fathom.llm.local.lm import LMConfig
 
@@ -17,6 +21,7 @@ _GROWTH = 256  # positions; slots grow in such steps, so that short conversation
 # holds from 193 to 383 is halved instead, so its sums round otherwise. Found by trial; tests/unit/llm/test_local.py
 # tells where it no longer holds.
 _BLOCK, _RUN, _VECTOR = 512, 192, 16
+_CALL = 256  # positions of a row that are read in the time that one more call of attention takes
 
 
 def covering(positions: int) -> int:
@@ -57,33 +62,72 @@ class SlotCache:
         for cache in (self.keys_L_S_K_P_C, self.values_L_S_K_P_C):
             cache[:, target, :, :positions] = cache[:, source, :, :positions]
 
-    def opened(self, rows: Tensor | slice, positions_B_T: Tensor, seen: int) -> "CachePass":
-        """For one pass of the model over these slots: row b writes at `positions_B_T[b]`, none needs more than the
-        first `seen` positions."""
-        seen = covering(seen) if self.invariant else seen
-        self.make_room(max(int(positions_B_T.max()) + 1, seen))
-        return CachePass(self, rows, positions_B_T, seen)
+    def opened(self, rows: Tensor | slice, positions_B_T: Tensor, needed_B: Sequence[int]) -> "CachePass":
+        """For one pass of the model over these slots: row b writes at `positions_B_T[b]` and needs its first
+        `needed_B[b]` positions, none where nobody asks for what it finds."""
+        needed = [max(1, count) for count in needed_B]
+        if self.invariant:
+            needed = [covering(count) for count in needed]
+        self.make_room(max(int(positions_B_T.max()) + 1, *needed))
+        return CachePass(self, rows, positions_B_T, needed)
 
 
 class CachePass:
-    """The cache as one pass of the model sees it. `mask` lets every new position see itself and those before it."""
+    """The cache as one pass of the model sees it: every new position sees itself and those before it."""
 
-    def __init__(self, cache: SlotCache, rows: Tensor | slice, positions_B_T: Tensor, seen: int) -> None:
-        self._cache, self._rows, self._seen = cache, rows, seen
-        self.query_rows = 4 if cache.invariant else 1
-        count = positions_B_T.shape[0]
+    def __init__(self, cache: SlotCache, rows: Tensor | slice, positions_B_T: Tensor, needed_B: list[int]) -> None:
+        self._cache, self._rows = cache, rows
+        # Of one query per head; with fewer than four another kernel works, which is faster but rounds otherwise.
+        self._query_rows = 4 if cache.invariant else 1
+        count, T = positions_B_T.shape
         at = torch.arange(count) if isinstance(rows, slice) else rows
         self._at_B_1, self._positions_B_T = at[:, None], positions_B_T
-        self.mask_B_1_T_P = (torch.arange(seen) <= positions_B_T[..., None])[:, None]
+        self._seen = max(needed_B)
+        self._mask_B_1_T_P = (torch.arange(self._seen) <= positions_B_T[..., None])[:, None]
+        whole = T > 1 or not isinstance(rows, slice)
+        self._stretches = [(0, count, self._seen)] if whole else stretches(needed_B)
 
-    def store(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> None:
-        """Keep the new positions."""
+    def store(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Keep the new positions, B x K x T x C."""
         caches = (self._cache.keys_L_S_K_P_C, self._cache.values_L_S_K_P_C)
-        for cache, new in zip(caches, (keys_B_K_T_C, values_B_K_T_C), strict=True):
+        for cache, new in zip(caches, (keys, values), strict=True):
             cache[layer][self._at_B_1, :, self._positions_B_T] = new.transpose(1, 2)
 
-    def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new positions and give all the pass may see, B x K x P x C."""
-        self.store(layer, keys_B_K_T_C, values_B_K_T_C)
-        keys, values = self._cache.keys_L_S_K_P_C[layer], self._cache.values_L_S_K_P_C[layer]
-        return keys[self._rows, :, : self._seen], values[self._rows, :, : self._seen]
+    def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Store the new positions, and attend to all that each row may see. Queries and result B x H x T x C."""
+        self.store(layer, keys, values)
+        caches = (self._cache.keys_L_S_K_P_C, self._cache.values_L_S_K_P_C)
+        k, v = (cache[layer][self._rows, :, : self._seen] for cache in caches)
+        B, H, T, C = queries.shape
+        K = k.shape[1]
+        if T == 1:
+            # The query heads of a group read the same keys: as rows of one product the keys need not be repeated.
+            group = queries.view(B, K, H // K, C)
+            queries = group.repeat(1, 1, self._query_rows // math.gcd(H // K, self._query_rows), 1)
+        found = [
+            functional.scaled_dot_product_attention(
+                queries[start:stop],
+                k[start:stop, :, :seen],
+                v[start:stop, :, :seen],
+                self._mask_B_1_T_P[start:stop, ..., :seen],
+                enable_gqa=T > 1 and K != H,
+            )
+            for start, stop, seen in self._stretches
+        ]
+        y = found[0] if len(found) == 1 else torch.cat(found)
+        return y[:, :, : H // K].reshape(B, H, 1, C) if T == 1 else y
+
+
+def stretches(needed_B: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Rows side by side that attend in one call, as start, stop and the positions they see: as many as the longest of
+    them needs. A row begins a stretch of its own where that costs less than reading what it, or they, do not need."""
+    found: list[tuple[int, int, int]] = []
+    for row, needed in enumerate(needed_B):
+        if found:
+            start, stop, seen = found[-1]
+            longest = max(seen, needed)
+            if longest * (row + 1 - start) - seen * (stop - start) - needed <= _CALL:
+                found[-1] = (start, row + 1, longest)
+                continue
+        found.append((row, row + 1, needed))
+    return found

@@ -7,7 +7,6 @@ leave at any step; transformers' own module is the oracle in the tests.
 Axes: B rows, T positions, S positions attended to, D width, K key-value heads, C width of a head, V vocabulary.
 """
 
-import math
 from typing import Literal, Protocol, Self
 
 import torch
@@ -54,15 +53,12 @@ class LMConfig(Config):
 
 
 class LayerCache(Protocol):
-    """Keys and values of earlier positions. `extend` takes those of the new ones and gives all to attend to. The
-    queries of a single position are repeated to a multiple of `query_rows`: with fewer than four rows another kernel
-    works, which is faster but rounds otherwise. `store` only takes them."""
+    """Keys and values of earlier positions. `attend` takes those of the new ones, B x K x T x C, and gives what the
+    queries (B x H x T x C) find in all of them; `store` only takes them."""
 
-    query_rows: int
+    def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor: ...
 
-    def store(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> None: ...
-
-    def extend(self, layer: int, keys_B_K_T_C: Tensor, values_B_K_T_C: Tensor) -> tuple[Tensor, Tensor]: ...
+    def store(self, layer: int, keys: Tensor, values: Tensor) -> None: ...
 
 
 class Attention(nn.Module):
@@ -84,15 +80,9 @@ class Attention(nn.Module):
         q = _rotate(self.q_proj(x_B_T_D).view(B, T, self.heads, self.head_width).transpose(1, 2), *rotary)
         k, v = self.keys_values(x_B_T_D, rotary)
         if cache is not None:
-            k, v = cache.extend(layer, k, v)
-        if T == 1 and cache is not None:
-            # The query heads of a group read the same keys: as rows of one product the keys need not be repeated.
-            q = q.view(B, self.kv_heads, -1, self.head_width)
-            rows = q.repeat(1, 1, cache.query_rows // math.gcd(q.shape[2], cache.query_rows), 1)
-            y = functional.scaled_dot_product_attention(rows, k, v, mask)[:, :, : q.shape[2]]
+            y = cache.attend(layer, q, k, v)
         else:
-            grouped = self.kv_heads != self.heads
-            causal = mask is None
+            grouped, causal = self.kv_heads != self.heads, mask is None
             y = functional.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=grouped)
         out: Tensor = self.o_proj(y.reshape(B, self.heads, T, -1).transpose(1, 2).reshape(B, T, -1))
         return out
@@ -169,7 +159,8 @@ class CausalLM(nn.Module):
         cache: LayerCache | None = None,
     ) -> Tensor:
         """The last hidden states, B x T x D. Without a mask every position sees those before it in its row; a boolean
-        mask (B x 1 x T x S, true where seen) says otherwise. Positions count from 0 where none are given."""
+        mask (B x 1 x T x S, true where seen) says otherwise, and so does a cache. Positions count from 0 where none are
+        given."""
         if positions_B_T is None:
             positions_B_T = torch.arange(ids_B_T.shape[1]).expand(ids_B_T.shape)
         rotary = self._rotary(positions_B_T)
@@ -179,14 +170,14 @@ class CausalLM(nn.Module):
         out: Tensor = self.model.norm(x)
         return out
 
-    def prefill(self, ids_B_T: Tensor, positions_B_T: Tensor, mask: Tensor, cache: LayerCache) -> None:
+    def prefill(self, ids_B_T: Tensor, positions_B_T: Tensor, cache: LayerCache) -> None:
         """Only fill the cache, as `hidden` does. Of the last block nothing but keys and values is ever asked for."""
         rotary = self._rotary(positions_B_T)
         x = self.model.embed_tokens(ids_B_T)
         *blocks, last = self.model.layers
         assert isinstance(last, Block)
         for layer, block in enumerate(blocks):
-            x = block(x, rotary, mask, layer, cache)
+            x = block(x, rotary, None, layer, cache)
         cache.store(len(blocks), *last.self_attn.keys_values(last.input_layernorm(x), rotary))
 
     def _rotary(self, positions_B_T: Tensor) -> tuple[Tensor, Tensor]:

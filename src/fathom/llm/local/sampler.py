@@ -227,8 +227,8 @@ class LocalSampler:
             slot.ids += left
         rows = torch.tensor([slot.number for slot in slots])
         at = torch.from_numpy(positions)
-        opened = self._cache.opened(rows, at, seen=int(positions.max()) + 1)
-        self.model.prefill(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
+        needed = (positions.max(axis=1) + 1).tolist()
+        self.model.prefill(torch.from_numpy(ids), at, self._cache.opened(rows, at, needed))
 
     def _step(self) -> None:
         """One token for every request."""
@@ -264,10 +264,9 @@ class LocalSampler:
             if slot.request:
                 ids[row] = (slot.request.sampled or slot.request.prompt)[-1]
         at = torch.tensor([[len(slot.ids)] for slot in passed])
-        seen = max(len(slot.ids) for slot in active) + 1
+        needed = [len(slot.ids) + 1 if slot.request else 0 for slot in passed]
         rows = slice(0, count) if dense else torch.tensor([slot.number for slot in passed])
-        opened = self._cache.opened(rows, at, seen)
-        hidden = self.model.hidden(torch.from_numpy(ids), at, opened.mask_B_1_T_P, opened)
+        hidden = self.model.hidden(torch.from_numpy(ids), at, cache=self._cache.opened(rows, at, needed))
         picked = [slot.number for slot in active] if dense else list(range(len(active)))
         picked += picked[:1] * (least - len(picked))
         return self.model.logits(hidden[picked, 0])[: len(active)]
