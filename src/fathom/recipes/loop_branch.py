@@ -1,4 +1,5 @@
-"""Branches of a loop: one that goes on from another's fine-tuned model with other settings of RL, for ablations."""
+"""Branches of a loop: one that goes on from another's fine-tuned model with other settings of RL, for ablations, or
+from its trained one where all there is to change is how long RL goes on."""
 
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from fathom.core.provenance import commits_of
 from fathom.core.texts import write_durably
 from fathom.recipes.identity import read_identity
 from fathom.recipes.loop_config import LoopConfig
+from fathom.train.rl.trainer import RLConfig
 
 IDENTITY = "loop.json"
 # What settings after SFT may differ in.
@@ -30,6 +32,7 @@ _PRIMER = (
     "held_out/primer.trajectories.jsonl",
     _PRIMED,
 )
+_RL = ("questions/rl.jsonl", "funnels/questions-rl.json")
 
 
 def check_source(source: Path, config: LoopConfig) -> dict[str, Any]:
@@ -45,8 +48,8 @@ def check_source(source: Path, config: LoopConfig) -> dict[str, Any]:
 
 
 def branch(source: Path, config: LoopConfig, folder: Path) -> None:
-    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there, and the primer too where it
-    is the same. Cut short, it begins anew. Raises as `check_source`."""
+    """Copy everything up to SFT from the loop in `source` to `folder`, unless it is there, and primer and RL too where
+    they would come out the same. Cut short, it begins anew. Raises as `check_source`."""
     if (folder / BRANCH).exists():
         return
     identity, ours = check_source(source, config), config.model_dump(mode="json")
@@ -56,13 +59,25 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
         return all(theirs.get(name) == ours[name] for name in names)
 
     primed = same("primer", "sampler", "tool_calls", "around") and (source / _PRIMED).exists()
+    trained = same("rl_questions", "rollout", "pool", "tool_slots", "transport") and _longer(theirs["rl"], config.rl)
+    trained = trained and same("primer", "sampler", "tool_calls", "around")
     measured = _HELD_OUT if same("sampler", "tool_calls") else ()  # else they would be another examination
-    for name in (*_STAGES, *(("primer",) if primed else ())):
+    for name in (*_STAGES, *(("primer",) if primed else ()), *(("rl",) if trained else ())):
         if (source / name).exists():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
-    for name in (*(_PRIMER if primed else ()), *_FILES, *_FUNNELS, *measured):
+    for name in (*(_PRIMER if primed else ()), *(_RL if trained else ()), *_FILES, *_FUNNELS, *measured):
         if (source / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, folder / name)
     told = {"source": source.name, "commits": commits_of(identity)}
     write_durably(folder / BRANCH, canonical_json(told).encode() + b"\n")
+
+
+def _longer(theirs: dict[str, Any], ours: RLConfig) -> bool:
+    """Whether RL of these settings begins as theirs did, step for step, and goes on at least as long."""
+    length = {"steps", "stop_reward", "checkpoint_steps"}
+    plain = ours.model_dump(mode="json")
+    alike = all(theirs.get(name) == value for name, value in plain.items() if name not in length)
+    # A learning rate that falls towards the last step is another one at every step when there are more of them.
+    steady = ours.optimizer.final_lr == 1.0 or theirs["steps"] == ours.steps
+    return alike and steady and theirs["steps"] <= ours.steps and theirs["stop_reward"] <= ours.stop_reward

@@ -28,7 +28,12 @@ FILES = (
     "held_out/sft.json",
     "held_out/primer.json",
     "questions/sft.jsonl",
+    "questions/rl.jsonl",
+    "rl/metrics.jsonl",
 )
+PRIMER = {"primer/metrics.jsonl", "held_out/primer.json"}
+EXAMINED = {"held_out/cpt.json", "held_out/sft.json"}
+RL = {"questions/rl.jsonl", "rl/metrics.jsonl"}
 
 
 @pytest.fixture
@@ -44,10 +49,17 @@ def source(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("change", "left_out"),
     [
-        ("rl.steps=2", set()),
-        ("tool_calls=9", {"primer/metrics.jsonl", "held_out/cpt.json", "held_out/sft.json", "held_out/primer.json"}),
-        ("sampler.slots=4", {"primer/metrics.jsonl", "held_out/cpt.json", "held_out/sft.json", "held_out/primer.json"}),
-        ("around=['faulty:0.1']", {"primer/metrics.jsonl", "held_out/primer.json"}),
+        ("rl.steps=9", set()),
+        ("rl.stop_reward=2.0", set()),
+        ("second_questions=9", set()),
+        ("rl.steps=2", RL),
+        ("rl.stop_reward=0.5", RL),
+        ("rl.select.advantage=mean", RL),
+        ("rl_questions=9", RL),
+        ("rollout.group=4", RL),
+        ("tool_calls=9", PRIMER | EXAMINED | RL),
+        ("sampler.slots=4", PRIMER | EXAMINED | RL),
+        ("around=['faulty:0.1']", PRIMER | RL),
     ],
 )
 def test_a_branch_takes_over_what_its_settings_would_give(
@@ -60,6 +72,18 @@ def test_a_branch_takes_over_what_its_settings_would_give(
     (source / "sft" / "checkpoint" / "model.safetensors").write_text("later")
     branch(source, BASE, tmp_path / "branch")  # done already
     assert (tmp_path / "branch" / "sft" / "checkpoint" / "model.safetensors").read_text() == FILES[0]
+
+
+def test_more_steps_at_a_rate_that_falls_towards_the_last_are_others_from_the_first(
+    source: Path, tmp_path: Path
+) -> None:
+    falling = resolve(BASE, overrides=("rl.optimizer.final_lr=0.1",))
+    (source / "loop.json").unlink()
+    claim(source / "loop.json", falling.model_dump(mode="json"))
+    branch(source, resolve(falling, overrides=("rl.steps=9",)), tmp_path / "longer")
+    branch(source, falling, tmp_path / "same")
+    assert not (tmp_path / "longer" / "rl").exists()
+    assert (tmp_path / "same" / "rl").exists()
 
 
 def test_a_copy_that_was_cut_short_begins_anew(source: Path, tmp_path: Path) -> None:
