@@ -5,23 +5,23 @@ from hypothesis import strategies as st
 
 from fathom.llm.local.cache import stretches
 
+ROWS = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 2048)), min_size=1, max_size=64)
 
-@given(st.lists(st.integers(1, 2048), min_size=1, max_size=64))
-def test_every_row_is_in_one_stretch_and_sees_what_it_needs(needed_B: list[int]) -> None:
-    found = stretches(needed_B)
-    assert [row for start, stop, _ in found for row in range(start, stop)] == list(range(len(needed_B)))
-    for start, stop, seen in found:
+
+@given(ROWS)
+def test_every_row_is_in_one_stretch_of_its_slots_and_sees_what_it_needs(rows: list[tuple[int, int]]) -> None:
+    slots_B = [sum(step for step, _ in rows[: n + 1]) for n in range(len(rows))]
+    needed_B = [needed for _, needed in rows]
+    found = stretches(slots_B, needed_B)
+    assert [row for each in found for row in range(each.start, each.stop)] == list(range(len(rows)))
+    for start, stop, slot, seen in found:
+        assert slots_B[start:stop] == list(range(slot, slot + stop - start))
         assert seen == max(needed_B[start:stop])
-
-
-@given(st.lists(st.integers(1, 2048), min_size=1, max_size=64))
-def test_a_call_is_never_spent_on_less_than_it_saves(needed_B: list[int]) -> None:
-    """With 256 positions for a call, it costs no more than one call for each row."""
-    found = stretches(needed_B)
-    cost = sum((stop - start) * seen for start, stop, seen in found) + 256 * len(found)
-    assert cost <= sum(needed_B) + 256 * len(needed_B)
+        assert seen * (stop - start) - sum(needed_B[start:stop]) <= 256 * (stop - start - 1)
 
 
 def test_rows_alike_share_a_call_and_a_long_one_stands_alone() -> None:
-    assert stretches([320] * 64) == [(0, 64, 320)]
-    assert stretches([64, 64, 1024, 64, 64]) == [(0, 2, 64), (2, 3, 1024), (3, 5, 64)]
+    slots = list(range(64))
+    assert stretches(slots, [320] * 64) == [(0, 64, 0, 320)]
+    assert stretches(slots[:5], [64, 64, 1024, 64, 64]) == [(0, 2, 0, 64), (2, 3, 2, 1024), (3, 5, 3, 64)]
+    assert stretches([3, 4, 9, 1], [64] * 4) == [(0, 2, 3, 64), (2, 3, 9, 64), (3, 4, 1, 64)]

@@ -9,6 +9,7 @@ number, it goes in steps (`covering`) where the cache is to be invariant.
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,42 +63,48 @@ class SlotCache:
         for cache in (self.keys_L_S_K_P_C, self.values_L_S_K_P_C):
             cache[:, target, :, :positions] = cache[:, source, :, :positions]
 
-    def opened(self, rows: Tensor | slice, positions_B_T: Tensor, needed_B: Sequence[int]) -> "CachePass":
-        """For one pass of the model over these slots: row b writes at `positions_B_T[b]` and needs its first
+    def opened(self, slots_B: Sequence[int], positions_B_T: Tensor, needed_B: Sequence[int]) -> "CachePass":
+        """For one pass of the model over these slots: row b writes at `positions_B_T[b]` and needs its slot's first
         `needed_B[b]` positions, none where nobody asks for what it finds."""
         needed = [max(1, count) for count in needed_B]
         if self.invariant:
             needed = [covering(count) for count in needed]
         self.make_room(max(int(positions_B_T.max()) + 1, *needed))
-        return CachePass(self, rows, positions_B_T, needed)
+        return CachePass(self, slots_B, positions_B_T, needed)
+
+
+class Stretch(NamedTuple):
+    """Rows side by side, of slots side by side from `slot` on, that attend in one call: each sees `seen` positions."""
+
+    start: int
+    stop: int
+    slot: int
+    seen: int
 
 
 class CachePass:
     """The cache as one pass of the model sees it: every new position sees itself and those before it."""
 
-    def __init__(self, cache: SlotCache, rows: Tensor | slice, positions_B_T: Tensor, needed_B: list[int]) -> None:
-        self._cache, self._rows = cache, rows
+    def __init__(
+        self, cache: SlotCache, slots_B: Sequence[int], positions_B_T: Tensor, needed_B: Sequence[int]
+    ) -> None:
+        self._cache = cache
         # Of one query per head; with fewer than four another kernel works, which is faster but rounds otherwise.
         self._query_rows = 4 if cache.invariant else 1
-        count, T = positions_B_T.shape
-        at = torch.arange(count) if isinstance(rows, slice) else rows
-        self._at_B_1, self._positions_B_T = at[:, None], positions_B_T
-        self._seen = max(needed_B)
-        self._mask_B_1_T_P = (torch.arange(self._seen) <= positions_B_T[..., None])[:, None]
-        whole = T > 1 or not isinstance(rows, slice)
-        self._stretches = [(0, count, self._seen)] if whole else stretches(needed_B)
+        self._slots_B_1, self._positions_B_T = torch.tensor(slots_B)[:, None], positions_B_T
+        self._mask_B_1_T_P = (torch.arange(max(needed_B)) <= positions_B_T[..., None])[:, None]
+        self._stretches = stretches(slots_B, needed_B, spare=_CALL // positions_B_T.shape[1])
 
     def store(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Keep the new positions, B x K x T x C."""
         caches = (self._cache.keys_L_S_K_P_C, self._cache.values_L_S_K_P_C)
         for cache, new in zip(caches, (keys, values), strict=True):
-            cache[layer][self._at_B_1, :, self._positions_B_T] = new.transpose(1, 2)
+            cache[layer][self._slots_B_1, :, self._positions_B_T] = new.transpose(1, 2)
 
     def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Store the new positions, and attend to all that each row may see. Queries and result B x H x T x C."""
         self.store(layer, keys, values)
-        caches = (self._cache.keys_L_S_K_P_C, self._cache.values_L_S_K_P_C)
-        k, v = (cache[layer][self._rows, :, : self._seen] for cache in caches)
+        k, v = self._cache.keys_L_S_K_P_C[layer], self._cache.values_L_S_K_P_C[layer]
         B, H, T, C = queries.shape
         K = k.shape[1]
         if T == 1:
@@ -107,27 +114,27 @@ class CachePass:
         found = [
             functional.scaled_dot_product_attention(
                 queries[start:stop],
-                k[start:stop, :, :seen],
-                v[start:stop, :, :seen],
+                k[slot : slot + stop - start, :, :seen],  # a view: picking rows would copy them
+                v[slot : slot + stop - start, :, :seen],
                 self._mask_B_1_T_P[start:stop, ..., :seen],
                 enable_gqa=T > 1 and K != H,
             )
-            for start, stop, seen in self._stretches
+            for start, stop, slot, seen in self._stretches
         ]
         y = found[0] if len(found) == 1 else torch.cat(found)
         return y[:, :, : H // K].reshape(B, H, 1, C) if T == 1 else y
 
 
-def stretches(needed_B: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Rows side by side that attend in one call, as start, stop and the positions they see: as many as the longest of
-    them needs. A row begins a stretch of its own where that costs less than reading what it, or they, do not need."""
-    found: list[tuple[int, int, int]] = []
-    for row, needed in enumerate(needed_B):
+def stretches(slots_B: Sequence[int], needed_B: Sequence[int], spare: int = _CALL) -> list[Stretch]:
+    """The calls of attention that a pass takes: a row joins the one before where its slot is the next and where, for
+    seeing as much as the longest of them needs, no more than `spare` positions are read that nobody needs."""
+    found: list[Stretch] = []
+    for row, (slot, needed) in enumerate(zip(slots_B, needed_B, strict=True)):
         if found:
-            start, stop, seen = found[-1]
+            start, stop, first, seen = found[-1]
             longest = max(seen, needed)
-            if longest * (row + 1 - start) - seen * (stop - start) - needed <= _CALL:
-                found[-1] = (start, row + 1, longest)
+            if slot == first + row - start and longest * (row + 1 - start) - seen * (stop - start) - needed <= spare:
+                found[-1] = Stretch(start, row + 1, first, longest)
                 continue
-        found.append((row, row + 1, needed))
+        found.append(Stretch(row, row + 1, slot, needed))
     return found

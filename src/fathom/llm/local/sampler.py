@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -225,10 +226,10 @@ class LocalSampler:
             # Padding writes behind the prompt, where the next tokens will overwrite it.
             positions[row] = np.minimum(len(slot.ids) + np.arange(T), len(slot.ids) + len(left))
             slot.ids += left
-        rows = torch.tensor([slot.number for slot in slots])
         at = torch.from_numpy(positions)
         needed = (positions.max(axis=1) + 1).tolist()
-        self.model.prefill(torch.from_numpy(ids), at, self._cache.opened(rows, at, needed))
+        opened = self._cache.opened([slot.number for slot in slots], at, needed)
+        self.model.prefill(torch.from_numpy(ids), at, opened)
 
     def _step(self) -> None:
         """One token for every request."""
@@ -253,23 +254,18 @@ class LocalSampler:
                 self._finish(slot, request)
 
     def _logits(self, active: list[_Slot]) -> Tensor:
-        """Logits of the next token for each active slot. Where most slots are active the pass runs over all up to the
-        last, for a view of the cache costs nothing and picking rows copies them."""
-        count, least = self._padded(active[-1].number + 1), self._padded(len(active))
-        dense = 2 * least > count
-        idle = [slot for slot in self._slots if not slot.request]
-        passed = self._slots[:count] if dense else active + idle[: least - len(active)]
+        """Logits of the next token for each active slot. Idle ones fill up the pass."""
+        idle = (slot for slot in self._slots if not slot.request)
+        passed = [*active, *islice(idle, self._padded(len(active)) - len(active))]
         ids = np.zeros((len(passed), 1), np.int64)
         for row, slot in enumerate(passed):
             if slot.request:
                 ids[row] = (slot.request.sampled or slot.request.prompt)[-1]
         at = torch.tensor([[len(slot.ids)] for slot in passed])
         needed = [len(slot.ids) + 1 if slot.request else 0 for slot in passed]
-        rows = slice(0, count) if dense else torch.tensor([slot.number for slot in passed])
-        hidden = self.model.hidden(torch.from_numpy(ids), at, cache=self._cache.opened(rows, at, needed))
-        picked = [slot.number for slot in active] if dense else list(range(len(active)))
-        picked += picked[:1] * (least - len(picked))
-        return self.model.logits(hidden[picked, 0])[: len(active)]
+        opened = self._cache.opened([slot.number for slot in passed], at, needed)
+        hidden = self.model.hidden(torch.from_numpy(ids), at, cache=opened)
+        return self.model.logits(hidden[:, 0])[: len(active)]
 
     def _padded(self, rows: int) -> int:
         """The least number of rows of a pass, at least so many, in which each comes out as in any other such pass."""
