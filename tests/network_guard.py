@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
-_LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 
 
 class BeyondLoopback(AssertionError):
@@ -27,6 +27,8 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
         host = address[0] if isinstance(address, tuple) else None  # else a path, or none: a socket already connected
     elif event in _LOOKING_UP:
         host = arguments[0]
+    elif event == "socket.getnameinfo":
+        host = arguments[0][0]
     else:
         return
     if isinstance(host, str | bytes) and not _here(host if isinstance(host, str) else host.decode()):

@@ -17,8 +17,14 @@ def test_nothing_beyond_loopback_is_connected_to(host: str) -> None:
 def test_no_datagram_leaves_and_no_name_is_looked_up() -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as plain, pytest.raises(BeyondLoopback):
         plain.sendto(b"x", ("2001:db8::1", 53))
-    with pytest.raises(BeyondLoopback):
-        socket.getaddrinfo("example.org", 80)
+    for look_up in (
+        lambda: socket.getaddrinfo("example.org", 80),
+        lambda: socket.gethostbyname("example.org"),
+        lambda: socket.gethostbyaddr("192.0.2.1"),
+        lambda: socket.getnameinfo(("192.0.2.1", 80), 0),
+    ):
+        with pytest.raises(BeyondLoopback):
+            look_up()
 
 
 def test_loopback_stays_open() -> None:

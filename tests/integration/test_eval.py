@@ -95,6 +95,27 @@ def test_a_recording_stands_in_place_of_the_corpus_it_was_made_of(
     assert again["folder"] != recorded["folder"]
     assert again["graders"]["exact"]["avg"]["mean"] == recorded["graders"]["exact"]["avg"]["mean"] == 1.0
     assert again["spans_checked"] == recorded["spans_checked"]
+
+    with said.open("a") as file:  # another recording is another world
+        file.write(said.read_text().splitlines()[0] + "\n")
+    script(tmp_path, "model.jsonl", replies)
+    assert run(replayed) == 0
+    assert result(capsys)["folder"] not in {again["folder"], recorded["folder"]}
+
+
+def test_worlds_that_cannot_stand_in_place_of_a_corpus_are_said(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = tmp_path / "said.jsonl"
+    script(tmp_path, "model.jsonl", [visit("Carla Rossi"), answer("Ostra [E1]")])
+    assert run([*words, "--limit", "1", "--around", f"recording:{said}"]) == 0
+    place = words.index("--corpus")
+    elsewhere = [*words[:place], *words[place + 2 :], "--limit", "1", "--world"]
+    assert run([*elsewhere, "faulty:0.3:vital"]) == 2
+    assert "--corpus NAME, and --around" in capsys.readouterr().err
+    script(tmp_path, "model.jsonl", [visit("Salt Road"), answer("Ostra [E1]")])
+    assert run([*elsewhere, f"recorded:{said}"]) != 0
+    assert "Salt Road" in capsys.readouterr().err
     assert run([*words, "--world", f"recorded:{said}"]) == 2
     assert "leave one of --corpus and --world out" in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ def loop(
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--branch-from", help="Folder of a loop to take everything up to SFT from, to vary RL."),
+        typer.Option("--branch-from", help="Folder of a loop to take all up to SFT from, to vary RL."),
     ] = None,
     toml: Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")] = None,
 ) -> None:

@@ -31,7 +31,7 @@ from fathom.recipes.models import open_model
 from fathom.recipes.question_sets import load_questions, open_benchmark_corpus, open_named_corpus
 from fathom.recipes.research import Ports, ResearchConfig, ResolvedResearch, attempt
 from fathom.recipes.tool_ports import tool_ports
-from fathom.recipes.worlds import absolute, around_identity, open_world, surroundings
+from fathom.recipes.worlds import absolute, around_identity, is_corpus, open_world, surroundings, world_identity
 from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
@@ -80,6 +80,8 @@ class _Parts:
         more = {"seed": self.config.seed, "date": self.config.date, "judge": self.config.judge}
         if self.config.around:
             more["around"] = " ".join(around_identity(self.config.around))
+        if self.config.world:
+            settings["world"] = world_identity(self.config.world)
         return Identity(
             questions=self.questions.name,
             questions_hash=self.questions.hash,
@@ -144,6 +146,8 @@ def _open_inside(
     supports them. Titles of any other world are not known, and names stay as they are."""
     if config.world and config.corpus:
         raise ConfigError("a world stands in place of a corpus", hint="leave one of --corpus and --world out")
+    if config.world and is_corpus(config.world):
+        raise ConfigError(f"{config.world!r} is a corpus", hint="--corpus NAME, and --around for what stands around it")
     if config.world:
         world = open_world(config.world, environment, on_progress, web=research.web, seed=config.seed)
         return absolute(config.world), world, questions

@@ -381,7 +381,8 @@ def _record(path: Path) -> Path:
 
 def run_loop(config: LoopConfig, folder: Path, say: Say, *, source: Path | None = None) -> dict[str, float]:
     """Run or resume the loop in `folder`; worlds are kept in fathom's home. With `source` it takes everything up to
-    SFT from the loop in that folder. Gives held-out accuracy by stage, and leaves `report.html`."""
+    SFT from the loop in that folder, and RL where it would begin the same. Gives held-out accuracy by stage, and leaves
+    `report.html`."""
     with exclusive(folder / ".lock", "another process runs this loop; waiting for it", once(say)):
         if source is not None and not (folder / BRANCH).exists():
             check_source(source, config)

@@ -1,5 +1,5 @@
 """Branches of a loop: one that goes on from another's fine-tuned model with other settings of RL, for ablations, or
-from its trained one where all there is to change is how long RL goes on."""
+from its trained one where RL would come out the same or only goes on longer."""
 
 import shutil
 from pathlib import Path
@@ -32,6 +32,7 @@ _PRIMER = (
     "held_out/primer.trajectories.jsonl",
     _PRIMED,
 )
+_TRAINED = "held_out/rl.json"  # there once RL has ended
 _RL = ("questions/rl.jsonl", "funnels/questions-rl.json")
 
 
@@ -58,9 +59,11 @@ def branch(source: Path, config: LoopConfig, folder: Path) -> None:
     def same(*names: str) -> bool:
         return all(theirs.get(name) == ours[name] for name in names)
 
-    primed = same("primer", "sampler", "tool_calls", "around") and (source / _PRIMED).exists()
-    trained = same("rl_questions", "rollout", "pool", "tool_slots", "transport") and _longer(theirs["rl"], config.rl)
-    trained = trained and same("primer", "sampler", "tool_calls", "around")
+    alike = same("primer", "sampler", "tool_calls", "around")
+    rolled_out = same("rl_questions", "rollout", "pool", "tool_slots", "transport")
+    # Only where it has ended: a stage that is still being written is no one model.
+    trained = alike and rolled_out and _longer(theirs["rl"], config.rl) and (source / _TRAINED).exists()
+    primed = alike and (trained or (source / _PRIMED).exists())
     measured = _HELD_OUT if same("sampler", "tool_calls") else ()  # else they would be another examination
     for name in (*_STAGES, *(("primer",) if primed else ()), *(("rl",) if trained else ())):
         if (source / name).exists():

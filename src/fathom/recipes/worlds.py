@@ -146,6 +146,19 @@ def around_identity(around: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def world_identity(spec: str) -> str:
+    """The spec of a world by what it is: a recording and a call log by their content, since they grow."""
+    around, inner = split(spec)
+    if inner.startswith(RECORDED):
+        inner = f"{RECORDED}{content_hash(_file(inner.removeprefix(RECORDED), inner).read_bytes())}"
+    return ":".join((*around_identity(around), inner))
+
+
+def is_corpus(spec: str) -> bool:
+    """Whether a world is a corpus by its name, whatever stands around it."""
+    return not split(spec)[1].startswith((LIVE, RECORDED))
+
+
 def _made(spec: str, seed: int) -> Wrap:
     kind, _, argument = spec.partition(":")
     return _AROUND[kind](argument, seed)

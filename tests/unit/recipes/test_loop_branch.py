@@ -30,6 +30,7 @@ FILES = (
     "questions/sft.jsonl",
     "questions/rl.jsonl",
     "rl/metrics.jsonl",
+    "held_out/rl.json",
 )
 PRIMER = {"primer/metrics.jsonl", "held_out/primer.json"}
 EXAMINED = {"held_out/cpt.json", "held_out/sft.json"}
@@ -57,6 +58,9 @@ def source(tmp_path: Path) -> Path:
         ("rl.select.advantage=mean", RL),
         ("rl_questions=9", RL),
         ("rollout.group=4", RL),
+        ("pool.active=9", RL),
+        ("tool_slots=9", RL),
+        ("transport=http", RL),
         ("tool_calls=9", PRIMER | EXAMINED | RL),
         ("sampler.slots=4", PRIMER | EXAMINED | RL),
         ("around=['faulty:0.1']", PRIMER | RL),
@@ -66,12 +70,24 @@ def test_a_branch_takes_over_what_its_settings_would_give(
     source: Path, tmp_path: Path, change: str, left_out: set[str]
 ) -> None:
     branch(source, resolve(BASE, overrides=(change,)), tmp_path / "branch")
+    # What RL came to is measured anew: it may go on.
+    left_out = left_out | {"held_out/rl.json"}
     assert {name for name in FILES if not (tmp_path / "branch" / name).exists()} == left_out
     told = json.loads((tmp_path / "branch" / "branch.json").read_bytes())
     assert told == {"source": "source", "commits": [json.loads((source / "loop.json").read_bytes())["commit"]]}
     (source / "sft" / "checkpoint" / "model.safetensors").write_text("later")
     branch(source, BASE, tmp_path / "branch")  # done already
     assert (tmp_path / "branch" / "sft" / "checkpoint" / "model.safetensors").read_text() == FILES[0]
+
+
+def test_what_rl_began_from_comes_with_it_and_rl_only_when_it_has_ended(source: Path, tmp_path: Path) -> None:
+    (source / "held_out" / "primer.json").unlink()  # a primer that gave no dose
+    branch(source, BASE, tmp_path / "branch")
+    assert (tmp_path / "branch" / "primer" / "metrics.jsonl").exists()
+    (source / "held_out" / "rl.json").unlink()
+    branch(source, BASE, tmp_path / "under-way")
+    assert not (tmp_path / "under-way" / "rl").exists()
+    assert not (tmp_path / "under-way" / "primer").exists()
 
 
 def test_more_steps_at_a_rate_that_falls_towards_the_last_are_others_from_the_first(

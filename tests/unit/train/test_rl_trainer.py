@@ -238,6 +238,14 @@ def test_an_interrupted_run_goes_on_as_it_would_have(tmp_path: Path) -> None:
     assert sum(shown[f"pass_histogram/{place}"][0][1] for place in range(6)) == 8  # groups of a batch
 
 
+def test_more_steps_go_on_as_if_they_had_been_asked_for_at_once(tmp_path: Path) -> None:
+    whole = Bandit(tmp_path / "whole", 10).run()
+    assert len(Bandit(tmp_path / "longer", 5).run()) == 5
+    longer = Bandit(tmp_path / "longer", 10).run()
+    for name in ("step", "reward", "policy_entropy", "loss", "grad_norm"):
+        assert [row.get(name) for row in longer] == [row.get(name) for row in whole]
+
+
 def test_staleness_zero_gives_what_a_plain_loop_gives(tmp_path: Path) -> None:
     """One rollout after another, then the update, then the next batch: the same rewards, losses and weights."""
 

@@ -89,7 +89,8 @@ class CachePass:
         self, cache: SlotCache, slots_B: Sequence[int], positions_B_T: Tensor, needed_B: Sequence[int]
     ) -> None:
         self._cache = cache
-        # Of one query per head; with fewer than four another kernel works, which is faster but rounds otherwise.
+        # Queries of one position are repeated to a multiple of so many: with fewer than four rows another kernel works,
+        # which is faster but rounds otherwise.
         self._query_rows = 4 if cache.invariant else 1
         self._slots_B_1, self._positions_B_T = torch.tensor(slots_B)[:, None], positions_B_T
         self._mask_B_1_T_P = (torch.arange(max(needed_B)) <= positions_B_T[..., None])[:, None]
@@ -127,7 +128,7 @@ class CachePass:
 
 def stretches(slots_B: Sequence[int], needed_B: Sequence[int], spare: int = _CALL) -> list[Stretch]:
     """The calls of attention that a pass takes: a row joins the one before where its slot is the next and where, for
-    seeing as much as the longest of them needs, no more than `spare` positions are read that nobody needs."""
+    seeing as much as the longest of them needs, no more than `spare` further positions are read in vain."""
     found: list[Stretch] = []
     for row, (slot, needed) in enumerate(zip(slots_B, needed_B, strict=True)):
         if found:

@@ -84,7 +84,7 @@ class Attention(nn.Module):
         else:
             grouped, causal = self.kv_heads != self.heads, mask is None
             y = functional.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=grouped)
-        out: Tensor = self.o_proj(y.reshape(B, self.heads, T, -1).transpose(1, 2).reshape(B, T, -1))
+        out: Tensor = self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
         return out
 
     def keys_values(self, x_B_T_D: Tensor, rotary: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ of a group is computed once. The log-probabilities come from the very weights th
 
 What a request gets does not depend on its company, to the bit, nor on what the cache held of it: random numbers belong
 to the request, and every pass has a shape at which the kernels treat a row as they would at any other such shape (see
-`_padded`, `covering`, `LayerCache`). So a run can be repeated, and resumed, exactly; without, who arrived first would
+`_padded`, `covering`, `CachePass`). So a run can be repeated, and resumed, exactly; without, who arrived first would
 show in the last bits, which an optimizer then amplifies. Found to hold with one thread and two on a CPU.
 
 Reference: Tongyi DeepResearch report 2510.24701 (step-level asynchronous rollouts); request micro-batching with
