@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
-_LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
+_BY_NAME = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 
 
 class BeyondLoopback(AssertionError):
@@ -25,7 +25,11 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _CONNECTING:
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else None  # else a path, or none: a socket already connected
-    elif event in _LOOKING_UP:
+    elif event in _BY_NAME:
+        host = arguments[0]
+        if isinstance(host, str) and (_address(host) or "\0" in host):  # nobody is asked about these
+            return
+    elif event == "socket.gethostbyaddr":
         host = arguments[0]
     elif event == "socket.getnameinfo":
         host = arguments[0][0]
@@ -36,8 +40,14 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _here(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
+    address = _address(host)
+    if address is None:
         return host in ("", "localhost")
     return address.is_loopback or address.is_unspecified
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
