@@ -44,7 +44,7 @@ class SamplerConfig(Config):
     slots: int = Field(default=64, ge=1, description="conversations decoded at once; each keeps its cache")
     max_tokens: int = Field(default=256, ge=1, description="length of a turn where the request leaves it open")
     invariant: bool = Field(
-        default=True, description="the same bits in any company, at about 1.3 times the time; false where none compares"
+        default=True, description="the same bits in any company, at up to 1.3 times the time; false where none compares"
     )
 
 
