@@ -70,7 +70,7 @@ CUTS = {
     "rl": ("rl/metrics.jsonl", 3),
     "held-out": ("held_out/rl.json", 1),
     "own": ("trajectories/own.attempts.jsonl", 3),
-    "sft2": ("sft2/metrics.jsonl", 6),
+    "sft2": ("sft2/metrics.jsonl", 2),
 }
 
 
@@ -85,7 +85,18 @@ def whole(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     folder = tmp_path_factory.mktemp("loops") / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FATHOM_HOME", str(home))
+        run_loop(TINY, folder, lambda line: None)
+        give_own(folder)
         return folder, run_loop(TINY, folder, lambda line: None)
+
+
+def give_own(folder: Path) -> None:
+    """A model this small may never answer right: what it did in its examination, right or wrong, for the second turn's
+    SFT."""
+    for name in ("sft2", "held_out/sft2.json", "held_out/sft2.trajectories.jsonl"):
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    shutil.copy2(folder / "held_out" / "rl.trajectories.jsonl", folder / "trajectories" / "own.jsonl")
 
 
 def metrics(folder: Path, stage: str) -> list[dict[str, Any]]:
@@ -135,6 +146,9 @@ def test_killed_in_every_stage_it_ends_as_it_would_have(
     environment = {**os.environ, "FATHOM_HOME": str(home)}
     killed = set()
     for stage, (name, lines) in CUTS.items():
+        if stage == "sft2":
+            subprocess.run(command, env=environment, capture_output=True, check=True)
+            give_own(folder)
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while child.poll() is None and _lines(folder / name) < lines:
             time.sleep(0.005)
@@ -142,8 +156,7 @@ def test_killed_in_every_stage_it_ends_as_it_would_have(
             os.kill(child.pid, signal.SIGKILL)
             killed.add(stage)
         child.communicate()
-    # A model this small may never answer right, and then there is no second turn to be killed in.
-    assert killed >= CUTS.keys() - (set() if metrics(whole[0], "sft2") else {"sft2"})
+    assert killed == CUTS.keys()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["held_out_accuracy"] == whole[1]
     for stage in ("cpt", "sft", "primer", "primer/dose-2", "rl", "sft2"):
