@@ -173,11 +173,8 @@ def test_a_second_turn_trains_on_what_was_sampled_and_is_judged(
     monkeypatch.setenv("FATHOM_HOME", str(home))
     folder, said = tmp_path / "second", list[str]()
     shutil.copytree(whole[0], folder)
-    # A model this small may do nothing right, so its attempts at held-out questions stand in for those that passed.
+    give_own(folder)
     own = folder / "trajectories" / "own.jsonl"
-    shutil.copy(folder / "held_out" / "rl.trajectories.jsonl", own)
-    shutil.rmtree(folder / "sft2", ignore_errors=True)
-    (folder / "held_out" / "sft2.json").unlink(missing_ok=True)
     accuracy = run_loop(TINY, folder, said.append)
     built = rows_of_segments(segment for t in read_records(own, Trajectory) for segment in t.segments)
     assert f"sft2: {len(built.rows)} rows, {built.forks} forks, {built.dropped_ids} ids dropped" in said
