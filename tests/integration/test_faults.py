@@ -24,3 +24,15 @@ def test_nothing_that_breaks_outside_spoils_a_trajectory(tmp_path: Path) -> None
     assert figures["fault_kinds"] >= 20
     assert figures["not_found_without_evidence"] == 0
     assert figures["tool_calls"] >= 9_000
+
+
+@pytest.mark.timeout(600)
+def test_what_only_an_agent_in_the_storm_asks_is_judged_by_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one try at each provider many a call ends as a fault, and the agent asks again in other words."""
+    monkeypatch.setattr(faults, "_TRIES", 1)
+    options = BenchOptions(quick=True, progress=print, shared_data=None, scratch=tmp_path, home=tmp_path)
+    figures = faults.storm(options, pages=400, calls=800, outage_s=0.5)
+    assert float(figures["saturated_frac"]) > 0.02
+    assert (figures["faults_read_as_evidence"], figures["poisoned_rows"], figures["other_answers"]) == (0, 0, 0)

@@ -6,7 +6,8 @@ altogether for a while; one model call in twenty fails too. Between web and agen
 engines, reader, gateway with its cache on disk, the tools and the loop.
 
 The same tasks run before without faults. What an agent was told and what it said, with a fault or without, must then be
-the same, but where the gateway said that it is saturated or that an answer is from a backup.
+the same, but where the gateway said that it is saturated or that an answer is from a backup. An agent that was told so
+may ask in other words; what only it asked is asked again where nothing breaks.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from fathom.corpus.snapshot import Snapshot
 from fathom.llm.faulty import FaultRates, FaultyChat
 from fathom.llm.protocol import ChatModel
 from fathom.llm.retry import Retry, RetryConfig, RetryingChat
+from fathom.llm.scripted import ScriptedChat
 from fathom.recipes.attempts import attempts
 from fathom.recipes.closed import ensure_closed
 from fathom.recipes.synthesis import make_questions
@@ -69,6 +71,7 @@ GOALS: Mapping[str, Goal] = {
 _AT_ONCE = 256
 _SHARE = 0.3
 _CALLS_OF_A_TASK = 4  # two hops: search and visit, twice
+_TRIES = 6  # at each provider
 _MODEL = FaultRates(
     refused=0.01, timeout=0.005, rate_limited=0.01, retry_after=0.005, server_error=0.01, garbage=0.005, empty=0.005,
     slow_s=0.05, retry_after_s=0.05,
@@ -115,10 +118,20 @@ def storm(options: BenchOptions, *, pages: int, calls: int, outage_s: float) -> 
         options.progress(f"{len(tasks)} tasks, {name}")
         (options.scratch / name).mkdir()
         runs[name] = asyncio.run(_run(tasks, snapshot, options.scratch / name, name, outage_s))
+    for name in ("calm", "backup"):
+        _ask_again(tasks, runs[name], runs["storm"], snapshot, name)
     return {"pages": pages, "tasks": len(tasks), **_figures(runs, outage_s)}
 
 
-async def _run(tasks: Sequence[Task], snapshot: Snapshot, folder: Path, name: str, outage_s: float) -> Run:
+async def _run(
+    tasks: Sequence[Task],
+    snapshot: Snapshot,
+    folder: Path,
+    name: str,
+    outage_s: float,
+    model: Callable[[Task], ChatModel] | None = None,
+) -> Run:
+    """All tasks in the web that `name` says; the oracle answers where there is no other `model`."""
     begins = asyncio.get_running_loop().time() + 1.0
     outages = (Outage(f"//{FIRST}/", begins, begins + outage_s),) if name == "storm" else ()
     web = FaultyWeb(
@@ -126,7 +139,8 @@ async def _run(tasks: Sequence[Task], snapshot: Snapshot, folder: Path, name: st
     )
     gateway = Gateway(cache=ResultCache(folder / "cache"), log=FileLog(folder / "calls.jsonl"))
     world, closing = web_world(gateway, web, only_backups=name == "backup")
-    attempt = attempts(lambda task, seed: oracle_model(task, faulty=name == "storm"), world)
+    ask = model or (lambda task: oracle_model(task, faulty=name == "storm"))
+    attempt = attempts(lambda task, seed: ask(task), world)
     done: dict[int, Trajectory] = {}
     waiting = iter(enumerate(tasks))
 
@@ -145,9 +159,25 @@ async def _run(tasks: Sequence[Task], snapshot: Snapshot, folder: Path, name: st
     return found
 
 
+def _ask_again(tasks: Sequence[Task], run: Run, storm: Run, snapshot: Snapshot, name: str) -> None:
+    """Where the storm's agent went another way, since it was told that something failed, go it in this run's web, so
+    that it is known what is there. Texts and cache grow; nothing else of `run` changes."""
+    ways = {
+        task.id: [turn.message.content for s in trajectory.segments for turn in s.turns if turn.trainable]
+        for task, trajectory in zip(tasks, storm.trajectories, strict=True)
+        if any(error is not None for _, _, error in _observed(trajectory))
+    }
+    if ways:
+        astray = [task for task in tasks if task.id in ways]
+        again = asyncio.run(
+            _run(astray, snapshot, run.cache.parent, name, 0.0, lambda task: ScriptedChat(ways[task.id], "oracle"))
+        )
+        run.texts = {**again.texts, **run.texts}
+
+
 def web_world(gateway: Gateway, web: Web, *, only_backups: bool = False) -> tuple[GatedWorld, LiveReader]:
     """The world that a `CorpusWeb` is, and the reader to be closed after it."""
-    service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=6, first_wait_s=0.05, max_wait_s=1.0)
+    service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=_TRIES, first_wait_s=0.05, max_wait_s=1.0)
     read = service.model_copy(update={"unauthorised_rest_s": 0.0})
     config = GatedConfig(search=service, read=read, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
     engines: list[SearchEngine] = [
