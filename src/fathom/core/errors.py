@@ -92,6 +92,7 @@ class ProviderFault(FathomError):
         "garbage",  # not the reply its interface promises
         "truncated",  # half a reply
         "oversized",
+        "unreadable",  # what was asked for came, whole, and is nothing that can be read: a picture, a page without text
         "mismatch",  # the reply to another request
         "saturated",  # our own limits or breakers leave no room within the deadline
     ]

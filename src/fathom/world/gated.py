@@ -185,4 +185,5 @@ def _got(answer: Answer[A]) -> A:
     try:
         return answer.get()
     except ProviderFault as fault:
-        raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=fault.retry_after_s) from None
+        hint, after_s = fault.hint, fault.retry_after_s
+        raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=after_s, hint=hint) from None

@@ -156,7 +156,7 @@ def test_no_engine_at_all_is_no_sign_of_absence() -> None:
         world = web([Engine("one", down("unauthorised")), Engine("two", down())])
         with pytest.raises(ToolError, match="no sign that nothing exists") as caught:
             await observed(world, Search(), query=["a", "b"])
-        assert caught.value.kind == "saturated"
+        assert caught.value.kind == "upstream"
 
     run_virtual(main())
 

@@ -29,12 +29,14 @@ CREATE TABLE IF NOT EXISTS answers (
     note TEXT NOT NULL, stored REAL NOT NULL, seal TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_age ON answers (stored);
 CREATE INDEX IF NOT EXISTS by_body ON answers (body);
+CREATE TABLE IF NOT EXISTS swept (at REAL NOT NULL);
 """
 # What sqlite3 raises for a file that is damaged; the second where the damage shows in the text of its own message.
 _DAMAGED = (sqlite3.DatabaseError, UnicodeDecodeError)
 _OPEN_S = 10.0
 _BUSY_S = 0.2  # longest wait for another process's write; then the call goes on without the cache
 _SWEEP = 512  # puts between two looks at the size
+_SWEEP_S = 86_400.0  # and seconds, for those who put little and open it often
 
 
 class CacheConfig(Config):
@@ -70,6 +72,11 @@ class ResultCache:
         self._db: sqlite3.Connection | None = None
         if path is not None:
             self._db = self._opened(path)
+            with self._forgiving():
+                if self._db.execute("SELECT count(*) FROM swept WHERE at > ?", (clock() - _SWEEP_S,)).fetchone() == (
+                    0,
+                ):
+                    self._sweep()
 
     def get(self, key: str) -> Stored | None:
         """The answer under `key` if it is not past its `stale` time."""
@@ -194,6 +201,8 @@ class ResultCache:
                 " (SELECT count(*) / 10 + 1 FROM answers))"
             )
         self._db.execute("DELETE FROM bodies WHERE NOT EXISTS (SELECT 1 FROM answers WHERE body = hash)")
+        self._db.execute("DELETE FROM swept")
+        self._db.execute("INSERT INTO swept VALUES (?)", (self._clock(),))
         self._db.execute("COMMIT")
 
 

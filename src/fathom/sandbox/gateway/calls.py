@@ -16,8 +16,8 @@ _BUFFER = 64  # lines written at once
 
 
 class CallRecord(Frozen):
-    """A call. `at` is seconds since the epoch when it ended; `status` ok, fact or fault; `fact` and `faults` name what
-    kind; `seconds` is what the caller waited; `cost` in US dollars."""
+    """A call. `at` is seconds since the epoch when it ended; `status` ok, fact, fault or cancelled; `fact` and `faults`
+    name what kind, `failed` the provider of each fault; `seconds` is what the caller waited; `cost` in US dollars."""
 
     at: float
     service: str
@@ -28,6 +28,7 @@ class CallRecord(Frozen):
     degraded: Degraded = ""
     attempts: int = 0
     faults: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     fact: str = ""
     seconds: float = 0.0
     cost: float = 0.0

@@ -1,6 +1,7 @@
 """One call through the providers of a service: which is asked next, when, and when to stop."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from fathom.sandbox.gateway.service import Answer, Provider, Service
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-_HARDLY = ("unauthorised", "oversized", "rejected")  # asking the same provider again hardly ever mends it
-_HARDLY_TRIES = 2
+_LOG = logging.getLogger("fathom.gateway")
+# The provider works, only not for this request: how often it is asked this at most, and it is not blamed.
+_TRIES = {"unauthorised": 2, "oversized": 2, "unreadable": 1, "rejected": 1}
+_LIMITS = ("rate_limited", "saturated")
 _FAIR = 0.5  # share of the timeout that must have been granted for a provider to be blamed for not answering
 
 
@@ -44,7 +47,7 @@ class Failover(Generic[Q, A]):
         self._service, self._clock, self._rng = service, clock, rng
         self._candidates = [_Candidate(provider, lane) for provider, lane in lanes]
         self._ends = clock() + service.config.deadline_s
-        self._faults: list[str] = []
+        self._faults: list[tuple[str, ProviderFault]] = []
         self._cost = 0.0
         self._attempts = 0
         self._unconfirmed: Answer[A] | None = None
@@ -72,9 +75,13 @@ class Failover(Generic[Q, A]):
         """What there is to say when providers or time are used up."""
         if self._unconfirmed is not None:
             return self._answer(self._unconfirmed.provider, value=self._unconfirmed.value, degraded="unconfirmed")
-        kinds = ", ".join(dict.fromkeys(self._faults)) or "no room"
+        met = ", ".join(dict.fromkeys(f"{name} {fault.kind}" for name, fault in self._faults)) or "no room"
+        # Of a limit that was reached, and of nothing else, it is told that there is one; else what went wrong last.
+        wrong = [fault for _, fault in self._faults if fault.kind not in _LIMITS]
         fault = ProviderFault(
-            f"{self._service.name}: no answer in {self._attempts} attempts ({kinds})", kind="saturated"
+            f"{self._service.name}: no answer in {self._attempts} attempts ({met})",
+            kind=wrong[-1].kind if wrong else "saturated",
+            hint=next((fault.hint for fault in wrong if fault.hint), ""),
         )
         return self._answer("", fault=fault)
 
@@ -116,8 +123,9 @@ class Failover(Generic[Q, A]):
                 return self._answer(provider.name, fact=fact, degraded=self._degraded(candidate))
             except TimeoutError:
                 # Little time was left because of our own crowd, which is no fault of the provider.
-                fair = granted >= _FAIR * service.config.timeout_s
-                self._failed(candidate, ProviderFault("no reply in time", kind="timeout"), trial=trial, blamed=fair)
+                fair = granted >= _FAIR * min(service.config.timeout_s, service.config.deadline_s)
+                fault = ProviderFault("no reply in time", kind="timeout" if fair else "saturated")
+                self._failed(candidate, fault, trial=trial, blamed=fair)
                 return None
             except ProviderFault as fault:
                 self._failed(candidate, fault, trial=trial)
@@ -143,19 +151,21 @@ class Failover(Generic[Q, A]):
 
     def _failed(self, candidate: _Candidate[Q, A], fault: ProviderFault, *, trial: bool, blamed: bool = True) -> None:
         config, lane, now = self._service.config, candidate.lane, self._clock()
-        self._faults.append(fault.kind)
+        self._faults.append((candidate.provider.name, fault))
         lane.failures += 1
+        if fault.kind == "unauthorised" and config.unauthorised_rest_s and not lane.refused:
+            lane.refused = True
+            hint = f"; {fault.hint}" if fault.hint else ""
+            _LOG.warning("%s refuses us: %s%s", candidate.provider.name, fault, hint)
         if not blamed:
             lane.breaker.abandon(trial=trial)
         elif fault.kind == "unauthorised" and config.unauthorised_rest_s:
             lane.breaker.fail(now, trial=trial, rest_s=config.unauthorised_rest_s)
-        elif fault.kind in _HARDLY:
-            lane.breaker.succeed(now, trial=trial)  # it works, only not for this request
+        elif fault.kind in _TRIES:
+            lane.breaker.succeed(now, trial=trial)
         else:
             lane.breaker.fail(now, trial=trial)
-        candidate.spent = candidate.tries >= (
-            min(_HARDLY_TRIES, config.attempts) if fault.kind in _HARDLY else config.attempts
-        )
+        candidate.spent = candidate.tries >= min(_TRIES.get(fault.kind, config.attempts), config.attempts)
         wait = backoff_s(self._rng, candidate.tries, config.first_wait_s, config.max_wait_s)
         if fault.retry_after_s is not None:
             lane.pause(now, min(fault.retry_after_s, config.max_retry_after_s))
@@ -177,6 +187,7 @@ class Failover(Generic[Q, A]):
             provider=provider,
             degraded=degraded,
             attempts=self._attempts,
-            faults=tuple(self._faults),
+            faults=tuple(fault.kind for _, fault in self._faults),
+            failed=tuple(name for name, _ in self._faults),
             cost=self._cost,
         )

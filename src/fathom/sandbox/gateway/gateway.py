@@ -3,7 +3,8 @@
 An answer that is cached is given at once. Equal calls at one time are one call. Else the providers of the service are
 asked in their order: each as fast as it may be, again after a wait that grows (full jitter, never shorter than
 Retry-After), the next one while one rests; all within the call's deadline. Where none answers, an old answer serves,
-and where there is none the call ends as a fault of kind `saturated`, which says nothing about what was asked for.
+and where there is none the call ends as a fault, which says nothing about what was asked for: of kind `saturated` where
+only limits stood in its way, else of the kind of what went wrong.
 
 Reference: Tongyi DeepResearch report 2510.24701, unified tool sandbox (limits, caching, timeouts and retries,
 degradation, failover); its code was not published.
@@ -72,9 +73,13 @@ class Gateway:
         which ends the waiting only: the call goes on for whoever else waits, and for the cache."""
         began = self._clock()
         key = content_hash([service.name, service.version, service.key(request)])
-        answer = self._cached(service, key) or await self._flown(service, key, request)
+        try:
+            answer = self._cached(service, key) or await self._flown(service, key, request)
+        except asyncio.CancelledError:
+            self._record(service.name, key, "cancelled", Answer(seconds=self._clock() - began))
+            raise
         answer = replace(answer, seconds=self._clock() - began)
-        self._record(service, key, answer)
+        self._record(service.name, key, _status(answer), answer)
         return answer
 
     def lane(self, name: str) -> Lane | None:
@@ -102,7 +107,7 @@ class Gateway:
             key = f"{key} {self._numbers}"
         flight = self._flights.get(key)
         if flight is not None:
-            return replace(await asyncio.shield(flight), cache="joined", attempts=0, faults=(), cost=0.0)
+            return replace(await asyncio.shield(flight), cache="joined", attempts=0, faults=(), failed=(), cost=0.0)
         flight = asyncio.get_running_loop().create_task(self._fly(service, key, request))
         self._flights[key] = flight
         flight.add_done_callback(lambda done: self._landed(key, done))
@@ -142,11 +147,11 @@ class Gateway:
         return answer
 
     def _old(self, service: Service[Q, A], key: str, failed: Answer[A]) -> Answer[A]:
-        """A cached answer past its time in place of none."""
+        """A cached answer past its time in place of none; a fact, as that there is no such page, may have changed."""
         found = self._cached(service, key, stale=True)
-        if found is None:
+        if found is None or found.fact is not None:
             return failed
-        return replace(found, degraded="stale", attempts=failed.attempts, faults=failed.faults)
+        return replace(failed, value=found.value, fault=None, provider="", degraded="stale")
 
     def _keep(self, service: Service[Q, A], key: str, answer: Answer[A]) -> None:
         config = service.config
@@ -183,16 +188,14 @@ class Gateway:
             if lane.idle(now):
                 del self._lanes[name]
 
-    def _record(self, service: Service[Q, A], key: str, answer: Answer[A]) -> None:
-        doubtful = answer.fault is not None or answer.degraded == "unconfirmed"
-        status = "fault" if doubtful else "fact" if answer.fact is not None else "ok"
-        self.counts[f"{service.name}.{status}"] += 1
-        self.counts[f"{service.name}.{answer.cache}"] += 1
+    def _record(self, service: str, key: str, status: str, answer: Answer[Any]) -> None:
+        self.counts[f"{service}.{status}"] += 1
+        self.counts[f"{service}.{answer.cache}"] += 1
         if self._log is None:
             return
         record = CallRecord(
             at=self._wall(),
-            service=service.name,
+            service=service,
             key=key,
             status=status,
             provider=answer.provider,
@@ -200,8 +203,15 @@ class Gateway:
             degraded=answer.degraded,
             attempts=answer.attempts,
             faults=answer.faults,
+            failed=answer.failed,
             fact=type(answer.fact).__name__ if answer.fact is not None else "",
             seconds=round(answer.seconds, 6),
             cost=answer.cost,
         )
         self._log.write(record)
+
+
+def _status(answer: Answer[Any]) -> str:
+    if answer.fault is not None or answer.degraded == "unconfirmed":
+        return "fault"
+    return "fact" if answer.fact is not None else "ok"

@@ -42,6 +42,7 @@ class Lane:
         self.breaker = Breaker(breaker)
         self.slots = asyncio.Semaphore(limits.slots)
         self.requests = self.failures = self._running = 0
+        self.refused = False  # it would not have us, which its user has been told
         self._bucket = TokenBucket(limits.rate_per_s, limits.burst, now) if limits.rate_per_s else None
         self._paused_until = 0.0
 

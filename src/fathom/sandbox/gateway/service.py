@@ -55,7 +55,7 @@ class ServiceConfig(Config):
     slots: int = Field(default=256, ge=1, description="calls of this service at once; others wait their turn")
     first_wait_s: float = Field(default=0.25, gt=0, description="longest wait after a first failure; doubles each time")
     max_wait_s: float = Field(default=8.0, gt=0, description="longest wait of our own")
-    max_retry_after_s: float = Field(default=60.0, ge=0, description="longest wait taken over from Retry-After")
+    max_retry_after_s: float = Field(default=3600.0, ge=0, description="longest rest taken over from Retry-After")
     patience_s: float = Field(
         default=2.0, ge=0, description="how long a provider's rate limit is waited for before a backup is asked"
     )
@@ -142,7 +142,8 @@ class Service(Generic[Q, A]):
 @dataclass(frozen=True)
 class Answer(Generic[A]):
     """What became of a call. Exactly one of `value`, `fact` and `fault` is set. `provider` is empty where it came from
-    none; `attempts` counts requests made for it; `seconds` is what the caller waited."""
+    none; `attempts` counts requests made for it, `faults` and `failed` are the kinds of those that failed and their
+    providers; `seconds` is what the caller waited."""
 
     value: A | None = None
     fact: FathomError | None = None
@@ -153,6 +154,7 @@ class Answer(Generic[A]):
     attempts: int = 0
     seconds: float = 0.0
     faults: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     cost: float = 0.0
 
     def get(self) -> A:

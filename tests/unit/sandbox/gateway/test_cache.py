@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,23 @@ def test_killed_at_any_time_it_holds_whole_answers_only(tmp_path: Path) -> None:
         for number, each in enumerate(found):
             assert each is None or each.body == f"{number} ".encode() * 200
         cache.close()
+
+
+def test_who_puts_little_and_opens_it_often_has_it_swept_too(tmp_path: Path) -> None:
+    for day in range(4):
+        now = 1_000.0 + day * 90_000
+        cache = ResultCache(tmp_path / "cache", clock=partial(float, now))
+        cache.put(f"day {day}", Stored("", b"said", fresh=now + 10, stale=now + 100_000))
+        cache.close()
+        with sqlite3.connect(tmp_path / "cache") as db:
+            (rows,) = db.execute("SELECT count(*) FROM answers").fetchone()
+        assert rows == min(day, 1) + 1  # those of the day before yesterday are past their time
+
+
+def test_a_cache_opened_twice_a_day_is_swept_once(tmp_path: Path) -> None:
+    for now in (1_000.0, 41_000.0):
+        cache = ResultCache(tmp_path / "cache", clock=partial(float, now))
+        cache.put("a", Stored("", b"said", fresh=now + 1, stale=now + 1))
+        cache.close()
+    with sqlite3.connect(tmp_path / "cache") as db:
+        assert db.execute("SELECT count(*), max(at) FROM swept").fetchone() == (1, 1_000.0)

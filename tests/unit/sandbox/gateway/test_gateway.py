@@ -115,7 +115,7 @@ async def _later(seconds: float, call: Any) -> Any:
     return await call
 
 
-def test_where_nothing_answers_the_call_ends_as_saturated_within_its_deadline() -> None:
+def test_where_nothing_answers_the_call_ends_with_what_went_wrong_within_its_deadline() -> None:
     async def main() -> None:
         one = ScriptedProvider("one", [down()])
         two = ScriptedProvider("two", [down("rate_limited", after_s=3600)])
@@ -124,10 +124,58 @@ def test_where_nothing_answers_the_call_ends_as_saturated_within_its_deadline() 
         assert asyncio.get_running_loop().time() - began <= 30
         with pytest.raises(ProviderFault, match="no answer in 5 attempts") as caught:
             answer.get()
-        assert caught.value.kind == "saturated"
+        assert caught.value.kind == "server"  # and not that there was a limit, which only the second one had
         assert answer.faults.count("server") == 4
+        assert answer.failed == ("one", "two", "one", "one", "one")
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind"),
+    [
+        ((down("rate_limited", after_s=3600), down("rate_limited", after_s=3600)), "saturated"),
+        ((down("unauthorised"), down("rate_limited", after_s=3600)), "unauthorised"),
+        ((down("rejected"), down("rejected")), "rejected"),
+        ((down("refused"), down("garbage")), "garbage"),
+    ],
+)
+def test_only_limits_are_told_as_limits(faults: tuple[ProviderFault, ...], kind: str) -> None:
+    async def main() -> None:
+        providers = [ScriptedProvider(str(number), [fault]) for number, fault in enumerate(faults)]
+        answer = await gateway().ask(service(*providers, deadline_s=30, attempts=1), "a")
+        assert answer.fault is not None and answer.fault.kind == kind
+
+    run_virtual(main())
+
+
+def test_what_a_provider_cannot_do_is_asked_once_and_is_no_fault_of_its() -> None:
+    async def main() -> None:
+        one = ScriptedProvider("one", [down("unreadable")])
+        two = ScriptedProvider("two", ["two {}"])
+        texts, asks = service(one, two), gateway(GatewayConfig(breaker=BreakerConfig(in_a_row=3)))
+        for number in range(20):
+            answer = await asks.ask(texts, str(number))
+            assert (answer.provider, answer.faults, answer.failed) == ("two", ("unreadable",), ("one",))
+        assert len(one.asked) == 20
+        lane = asks.lane("one")
+        assert lane is not None and not lane.breaker.is_open
+
+    run_virtual(main())
+
+
+def test_a_provider_that_refuses_us_is_named_once_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        refusal = ProviderFault("status 401", kind="unauthorised", hint="check FATHOM_ONE_KEY")
+        one, two = ScriptedProvider("one", [refusal]), ScriptedProvider("two", ["two {}"])
+        asks = gateway()
+        for number in range(50):
+            await asks.ask(service(one, two, unauthorised_rest_s=1), str(number))
+            await asyncio.sleep(2)
+        assert len(one.asked) > 10
+
+    run_virtual(main())
+    assert caplog.messages == ["one refuses us: status 401; check FATHOM_ONE_KEY"]
 
 
 def test_a_provider_that_hangs_is_left_at_its_timeout() -> None:
@@ -149,9 +197,35 @@ def test_an_old_answer_is_better_than_none_and_says_that_it_is_old() -> None:
         await asks.ask(texts, "a")
         await asyncio.sleep(100)
         old = await asks.ask(texts, "a")
-        assert (old.get(), old.degraded, old.cache) == ("good a", "stale", "hit")
+        assert (old.get(), old.degraded, old.cache) == ("good a", "stale", "miss")
+        assert old.cost == pytest.approx(0.004) and set(old.failed) == {"one"}
         await asyncio.sleep(2000)
         assert (await asks.ask(texts, "a")).fault is not None
+
+    run_virtual(main())
+
+
+def test_that_a_page_was_not_there_earlier_is_no_answer_now() -> None:
+    async def main() -> None:
+        one = ScriptedProvider("one", [PageNotFoundError("there is no page a"), down()])
+        texts, asks = service(one, keep_negative_s=10, keep_stale_s=1000), gateway()
+        await asks.ask(texts, "a")
+        await asyncio.sleep(100)
+        answer = await asks.ask(texts, "a")
+        assert answer.fact is None and answer.fault is not None and answer.fault.kind == "server"
+
+    run_virtual(main())
+
+
+def test_a_call_that_nobody_waited_for_is_in_the_log() -> None:
+    async def main() -> None:
+        log = Calls()
+        asks = gateway(log=log)
+        call = asyncio.create_task(asks.ask(service(ScriptedProvider("one", [(5.0, "{}")])), "a"))
+        await asyncio.sleep(2)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert [(record.status, record.seconds) for record in log.records] == [("cancelled", 2.0)]
 
     run_virtual(main())
 
@@ -306,7 +380,9 @@ def test_a_sole_provider_that_stays_down_is_given_up_at_the_deadline() -> None:
         one = DownUntil("one", 1e6)
         texts, asks = service(one, deadline_s=60), gateway(GatewayConfig(breaker=BreakerConfig(in_a_row=5)))
         answers = await asyncio.gather(*(asks.ask(texts, str(number)) for number in range(40)))
-        assert {answer.fault.kind for answer in answers if answer.fault} == {"saturated"} and len(answers) == 40
+        # Those that asked say how it failed; the others found that it is left alone.
+        assert {answer.fault.kind for answer in answers if answer.fault} <= {"refused", "saturated"}
+        assert len(answers) == 40
         assert max(answer.seconds for answer in answers) <= 60
         assert len(one.asked) <= 40 + 6  # all at once before it is known, then 1, 2, 4, ... s apart
 
