@@ -84,6 +84,9 @@ class PooledSandbox:
                 if self._sessions.get(name) is not session:  # it was ended while this run waited
                     continue
                 worker = await self._worker_of(session)
+                if self._sessions.get(name) is not session:  # or while it waited for a worker
+                    await self._release(session)
+                    continue
                 try:
                     return await worker.run(code, last=False)
                 finally:
@@ -119,7 +122,9 @@ class PooledSandbox:
 
     async def end(self, session: str) -> None:
         ended = self._sessions.pop(session, None)
-        if ended is not None:
+        if ended is not None and ended.worker is not None:  # else a run that still waits for one gives it back itself
+            if ended.lock.locked():  # by a run, which ends with its worker
+                await self._end(ended.worker)
             async with ended.lock:
                 await self._release(ended)
 
@@ -183,18 +188,21 @@ class PooledSandbox:
 
     async def _make_one(self) -> None:
         try:
-            worker = await self._workers.spawn()
+            made: Worker | ProviderFault = await self._workers.spawn()
         except ProviderFault as fault:
-            if self._waiting > self._ready.qsize():  # else the next one who needs a worker finds out
-                self._ready.put_nowait(fault)
-            return
+            made = fault
+        except (OSError, RuntimeError) as error:  # the machine has no room for a descriptor, process or thread
+            made = ProviderFault(f"a sandbox could not be started: {error}")
         finally:
             # At once, and not when the task is found to be done: what was made is counted where it went.
             self._making = [task for task in self._making if task is not asyncio.current_task()]
-        if self._ready.qsize() >= self._wanted:
-            await self._end(worker)
+        if isinstance(made, ProviderFault):
+            if self._waiting > self._ready.qsize():  # else the next one who needs a worker finds out
+                self._ready.put_nowait(made)
+        elif self._ready.qsize() >= self._wanted:
+            await self._end(made)
         else:
-            self._ready.put_nowait(worker)
+            self._ready.put_nowait(made)
 
     async def _end(self, worker: Worker) -> None:
         with contextlib.suppress(ProviderFault):

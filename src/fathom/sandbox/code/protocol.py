@@ -62,7 +62,7 @@ class CodeSandbox(Protocol):
         ...
 
     async def end(self, session: str) -> None:
-        """Forget a session. There need not be one."""
+        """Forget a session. There need not be one. Code of it that runs is not waited for."""
         ...
 
     async def close(self) -> None:

@@ -67,15 +67,24 @@ class SpawnedWorkers:
             self._spawner = None
 
 
-def _start_process(control: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "fathom.sandbox.code.spawner", str(control)],
-        pass_fds=[control],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # an interrupt at the terminal is the supervisor's to handle
-    )
+def _start_process() -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    """The spawner and the socket to it. Raises `OSError` where there is no room for them."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "fathom.sandbox.code.spawner", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # an interrupt at the terminal is the supervisor's to handle
+            )
+    except OSError:
+        ours.close()
+        raise
+    return process, ours
 
 
 class _Spawner:
@@ -89,11 +98,12 @@ class _Spawner:
 
     @classmethod
     async def start(cls, plan: SpawnPlan) -> "_Spawner":
-        """Raises `ConfigError` with the spawner's reason where it finds this machine unfit."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
-            process = _start_process(theirs.fileno())
+        """Raises `ConfigError` with the spawner's reason where it finds this machine unfit, `ProviderFault` where it
+        did not come up."""
+        try:
+            process, ours = _start_process()
+        except OSError as error:  # no room for another descriptor or process
+            raise ProviderFault(f"the spawner of sandboxes could not be started: {error}") from None
         spawner = cls(process, ours)
         try:
             spawner._send(plan.to_json())

@@ -204,18 +204,30 @@ async def connected(number: int, owner: WorkerSource) -> AsyncIterator[tuple[Wor
     """A worker that is yet to be started, and the descriptors that are to be its standard streams; they are closed here
     when the block ends. Raises `ProviderFault` where this process can have no more of them."""
     try:
-        ours, theirs = socket.socketpair()
-        with theirs:
+        with contextlib.ExitStack() as given, contextlib.ExitStack() as kept:
+            ours, theirs = socket.socketpair()
+            given.callback(theirs.close)
+            kept.callback(ours.close)
+            pipes = [_pipe(kept, given) for _ in range(2)]
             reader, writer = await asyncio.open_unix_connection(sock=ours)
-            (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+            kept.pop_all()  # the worker's from now on
+            (out, out_end), (err, err_end) = pipes
+            worker = Worker(number, owner, Channel(reader, writer, owner.limits.files_bytes), (out, err))
             try:
-                channel = Channel(reader, writer, owner.limits.files_bytes)
-                yield Worker(number, owner, channel, (out, err)), (theirs.fileno(), out_end, err_end)
-            finally:
-                os.close(out_end)
-                os.close(err_end)
+                yield worker, (theirs.fileno(), out_end, err_end)
+            except OSError:
+                worker.hang_up()
+                raise
     except OSError as error:
         raise ProviderFault(f"a sandbox could not be started: {error.strerror}") from None
+
+
+def _pipe(kept: contextlib.ExitStack, given: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe, of which `kept` closes the end that is read and `given` the other."""
+    ours, theirs = os.pipe()
+    kept.callback(os.close, ours)
+    given.callback(os.close, theirs)
+    return ours, theirs
 
 
 def files_within(report: Report | None, limits: CodeLimits) -> tuple[MadeFile, ...]:

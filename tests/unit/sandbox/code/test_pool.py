@@ -13,10 +13,12 @@ from fathom.sandbox.code.protocol import CodeResult
 
 
 class ToyWorker:
-    """Runs nothing: the code `wait` waits to be broken off, `die` ends the worker, all else is its output."""
+    """Runs nothing: the code `wait` waits to be broken off, or for the worker's end, `die` ends the worker, all else is
+    its output."""
 
     def __init__(self, source: "ToyWorkers") -> None:
         self._source, self.alive, self._runs = source, True, 0
+        self._over = asyncio.Event()
 
     async def run(self, code: str, *, last: bool) -> CodeResult:
         self._runs += 1
@@ -24,7 +26,8 @@ class ToyWorker:
         self._source.most = max(self._source.most, self._source.running)
         try:
             if code == "wait":
-                await asyncio.sleep(3600)
+                await self._over.wait()
+                return CodeResult(end="died")
             await asyncio.sleep(0)
             if last or code == "die":
                 self.alive = False
@@ -37,13 +40,14 @@ class ToyWorker:
 
     async def end(self) -> None:
         self.alive = False
+        self._over.set()
         self._source.ended += 1
 
 
 class ToyWorkers:
     """Makes such workers; `faults` are raised first."""
 
-    def __init__(self, *faults: ProviderFault) -> None:
+    def __init__(self, *faults: Exception) -> None:
         self.limits, self.faults = CodeLimits(), list(faults)
         self.made: list[ToyWorker] = []
         self.running = self.most = self.ended = 0
@@ -226,3 +230,41 @@ async def test_closing_while_workers_are_made_and_runs_wait() -> None:
             await waiting
     with pytest.raises(ProviderFault):
         await sandbox.run("x")
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
+async def test_where_the_machine_has_no_room_nobody_waits_for_ever(error: Exception) -> None:
+    sandbox = pool(ToyWorkers(error), warm=0)
+    async with asyncio.timeout(5):
+        with pytest.raises(ProviderFault, match="could not be started"):
+            await sandbox.run("x")
+        assert (await sandbox.run("x")).stdout == "x"
+    await sandbox.close()
+
+
+async def test_a_session_is_ended_without_waiting_for_its_code() -> None:
+    source = ToyWorkers()
+    sandbox = pool(source, warm=0, slots=1)
+    running = asyncio.create_task(sandbox.run("wait", "s"))
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await sandbox.end("s")
+        assert (await running).end == "died" and not source.made[0].alive
+        assert (await sandbox.run("x")).stdout == "x"  # the only slot is free
+        assert (await sandbox.run("x", "s")).fresh
+    await sandbox.close()
+
+
+async def test_a_session_is_ended_while_its_first_run_waits_for_a_worker() -> None:
+    source = ToyWorkers()
+    source.gate = asyncio.Event()
+    sandbox = pool(source, warm=0, slots=1)
+    running = asyncio.create_task(sandbox.run("x", "s"))
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await sandbox.end("s")
+        source.gate.set()
+        assert (await running).fresh
+        await sandbox.end("s")
+        assert (await sandbox.run("x")).stdout == "x" and not any(worker.alive for worker in source.made)
+    await sandbox.close()
