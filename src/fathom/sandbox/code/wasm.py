@@ -22,7 +22,7 @@ import threading
 from importlib import metadata, resources
 from pathlib import Path
 
-from fathom.core.errors import ConfigError
+from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.config import CodeSandboxConfig
 from fathom.sandbox.code.interpreter import PACKAGES
 from fathom.sandbox.code.plan import MEGABYTE, WORK, Exit
@@ -53,7 +53,13 @@ class WasmWorkers:
         async with connected(number, self) as (worker, (channel, out, err)):
             process = self._processes[number] = self._start(channel, out, err)
         loop = asyncio.get_running_loop()
-        threading.Thread(target=self._wait, args=(loop, worker, number, process), daemon=True).start()
+        try:
+            threading.Thread(target=self._wait, args=(loop, worker, number, process), daemon=True).start()
+        except RuntimeError as error:  # no room for another thread
+            worker.hang_up()
+            self._processes.pop(number).kill()
+            process.wait()
+            raise ProviderFault(f"a sandbox could not be started: {error}") from None
         return await worker.ready_or_ended(self._start_s)
 
     def _start(self, channel: int, out: int, err: int) -> "subprocess.Popen[bytes]":
@@ -76,7 +82,7 @@ class WasmWorkers:
             self._processes[number].kill()
 
     async def close(self) -> None:
-        for process in self._processes.values():
+        for process in list(self._processes.values()):  # those that end are taken out meanwhile
             process.kill()
             await asyncio.to_thread(process.wait)
 
@@ -99,19 +105,35 @@ def compiled_python(folder: Path) -> Path:
     version = metadata.version("wasmtime")
     place = folder / f"python-wasm-{PYTHON_SHA256[:12]}-{version}-{platform.machine()}.bin"
     if not place.exists():
-        compiled = wasmtime.Module(wasmtime.Engine(), body).serialize()
-        part = place.with_suffix(f".{os.getpid()}")
-        part.write_bytes(compiled)
-        part.replace(place)
+        try:
+            compiled = bytes(wasmtime.Module(wasmtime.Engine(), body).serialize())
+        except wasmtime.WasmtimeError as error:
+            raise ConfigError(f"wasmtime does not compile {source}: {str(error)[:300]}") from None
+        write_whole(place, compiled)
     return place
+
+
+def write_whole(place: Path, data: bytes) -> None:
+    """Have `place` hold `data`, all of it or nothing. Raises `ConfigError` where there is no room for it."""
+    part = place.with_suffix(f".{os.getpid()}")
+    try:
+        part.write_bytes(data)
+        part.replace(place)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise ConfigError(f"{place}: {error.strerror}") from None
 
 
 def private_folder(folder: str) -> Path:
     """`folder`, or where none is named one in the folder of temporary files that belongs to this user alone. Raises
-    `ConfigError` where others may write to it: machine code is loaded from it."""
-    place = Path(folder) if folder else Path(tempfile.gettempdir(), f"fathom-wasm-{os.getuid()}")
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = place.stat()
+    `ConfigError` where it cannot be made, or others may write to it: machine code is loaded from it."""
+    try:
+        place = Path(folder) if folder else Path(tempfile.gettempdir(), f"fathom-wasm-{os.getuid()}")
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = place.stat()
+    except OSError as error:
+        raise ConfigError(f"no folder for the compiled interpreter: {error}") from None
     if state.st_uid != os.getuid() or state.st_mode & 0o002:
         raise ConfigError(f"{place} can be written to by others; name another folder for the compiled interpreter")
     return place

@@ -75,6 +75,10 @@ ATTEMPT = Attempt(name="a", kind="time", code="", ends=("timeout",))
         ([result("STOPPED\n", end="error")], [], "unclear"),
         ([result("nothing said\n")], [], "unclear"),
         ([result(end="memory")], [], "unclear"),
+        ([result("ABSENT ImportError\n")], [], "absent"),
+        ([result("ABSENT it\nSTOPPED\n")], [], "absent"),
+        ([result("ABSENT it\n"), result("STOPPED\n")], [], "absent"),
+        ([result("ABSENT it\nESCAPED\n")], [], "escaped"),
     ],
 )
 def test_an_attempt_is_judged_by_more_than_what_it_says(
@@ -104,6 +108,50 @@ async def test_the_choice_fails_closed_and_says_what_to_install(tmp_path: Path) 
     text = str(refused.value)
     assert "there is no bubblewrap" in text and "landlock: " in text and "escaped (ESCAPED everything)" in text
     assert "pip install" in refused.value.hint
+
+
+async def test_what_could_not_be_tried_is_no_sign_of_a_sandbox() -> None:
+    def make(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+        return ScriptedCodeSandbox(*[result("ABSENT No module named '_ctypes'\n")] * 100)
+
+    with pytest.raises(ConfigError, match=r"absent \(ABSENT No module"):
+        await choose_backend(small(backends=("bubblewrap", "landlock")), make)
+    assert await choose_backend(small(), make) == "wasm"  # whose interpreter is known, and never has them
+
+
+async def test_a_python_that_lacks_what_an_attempt_needs_is_not_taken_for_a_sandbox(tmp_path: Path) -> None:
+    attempts = [
+        attempt.model_copy(update={"code": f"sys.modules['ctypes'] = None\n{attempt.code}"})
+        for attempt in named("call_unshare", "call_bpf", "trace_process", "new_user_namespace_by_clone")
+    ]
+    verdicts = await run_battery(PlainProcess(tmp_path), attempts, LIMITS)
+    assert [(verdict.outcome, verdict.held) for verdict in verdicts] == [("absent", False)] * 4
+
+
+async def test_the_sandbox_that_is_to_be_used_is_tested_too(tmp_path: Path) -> None:
+    made: list[CodeSandboxConfig] = []
+    closed: list[str] = []
+
+    class Scripted(ScriptedCodeSandbox):
+        async def close(self) -> None:
+            closed.append(self.name)
+
+    def make(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+        made.append(config)
+        word = "ESCAPED" if config.packages and backend == "bubblewrap" else "STOPPED"
+        return Scripted(*[result(f"{word} it\n")] * 100)
+
+    given = small(packages=("numpy",))
+    assert await choose_backend(given, make) == "landlock"
+    assert [config == given for config in made] == [False, True] * 2 and len(closed) == 4
+
+
+async def test_a_machine_that_refuses_the_test_what_it_needs_has_no_sandbox() -> None:
+    def make(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+        raise OSError(30, "Read-only file system")
+
+    with pytest.raises(ConfigError, match="Read-only file system"):
+        await choose_backend(small(), make)
 
 
 async def test_the_first_kind_that_holds_is_taken() -> None:

@@ -1,9 +1,9 @@
 """An attempt on a sandbox, what is laid out on the machine for it to find, and how it is judged.
 
-The code of an attempt tells on itself: it prints `ESCAPED`, `BOUNDED` or `STOPPED`. That is not all that counts. What
-was laid out carries a secret that must not come out, and is watched: a file that changes, a connection that arrives, a
-process that survives is an escape whatever was printed. An attempt that neither tells nor ends as it must is `unclear`,
-and passes no test.
+The code of an attempt tells on itself: it prints `ESCAPED`, `BOUNDED`, `STOPPED` or `ABSENT`. That is not all that
+counts. What was laid out carries a secret that must not come out, and is watched: a file that changes, a connection
+that arrives, a process that survives is an escape whatever was printed. An attempt that neither tells nor ends as it
+must is `unclear`, and one whose means the interpreter lacks is `absent`: it was not made. Neither passes a test.
 """
 
 import json
@@ -16,7 +16,7 @@ from fathom.sandbox.code.protocol import CodeResult, End
 from fathom.sandbox.code.seccomp import SYSCALLS, number
 
 Kind = Literal["files", "network", "processes", "kernel", "time", "memory", "disk", "output", "state"]
-Outcome = Literal["stopped", "bounded", "escaped", "unclear"]
+Outcome = Literal["stopped", "bounded", "escaped", "absent", "unclear"]
 
 _PROLOGUE = '''
 import errno, json, os, sys, time
@@ -30,7 +30,7 @@ def attempt(function):
     """What `function` gives is what it won; that the system refuses is what should be."""
     try:
         won = function()
-    except (OSError, MemoryError, ImportError) as error:
+    except (OSError, MemoryError) as error:
         say("STOPPED", type(error).__name__, error)
     else:
         say("ESCAPED" if won else "STOPPED", won)
@@ -57,15 +57,17 @@ def reach(name, *arguments):
             return str(error)
     attempt(function)
 
-# What cannot even be tried has not been won; that it cannot is said, so that a mistake in the attempt is seen.
+# What this Python has not the means to try says nothing of the sandbox.
 try:
     exec(compile({code!r}, "<attempt>", "exec"))
-except (OSError, ImportError) as error:
-    say("STOPPED", "absent:", type(error).__name__, error)
+except OSError as error:
+    say("STOPPED", "at once:", type(error).__name__, error)
+except ImportError as error:
+    say("ABSENT", type(error).__name__, error)
 except AttributeError as error:
     if not isinstance(error.obj, type(os)):
         raise
-    say("STOPPED", "absent:", error)
+    say("ABSENT", error)
 '''
 
 
@@ -118,6 +120,7 @@ def judge(attempt: Attempt, results: Sequence[CodeResult], secret: str, breaches
 
     if breaches:
         return verdict("escaped", "; ".join(breaches))
+    absent = ""
     for result in results:
         told = result.stdout + result.stderr
         if secret in told or any(secret.encode() in file.data for file in result.files):
@@ -125,6 +128,10 @@ def judge(attempt: Attempt, results: Sequence[CodeResult], secret: str, breaches
         for line in told.splitlines():
             if line.startswith("ESCAPED"):
                 return verdict("escaped", line)
+            if line.startswith("ABSENT"):
+                absent = line
+    if absent:
+        return verdict("absent", absent)
     last = results[-1]
     words = {line.split(" ", 1)[0]: line for line in last.stdout.splitlines()}
     for word, outcome in (("STOPPED", "stopped"), ("BOUNDED", "bounded")):

@@ -32,6 +32,26 @@ FILES = [
         "write_packages",
         "attempt(lambda: open(next(p for p in sys.path if p.endswith('packages')) + '/six.py', 'w').write('x'))",
     ),
+    # Opened and no more, since the packages of a sandbox that is to be used are the machine's own.
+    _attempt(
+        "files",
+        "open_library_and_packages_to_write",
+        """
+import itertools
+def writable():
+    won = []
+    for folder in (os.path.dirname(os.__file__), *(p for p in sys.path if p.endswith('packages'))):
+        for path, _, names in itertools.islice(os.walk(folder), 60):
+            for name in names[:2]:
+                try:
+                    os.close(os.open(f'{path}/{name}', os.O_WRONLY))
+                except OSError:
+                    continue
+                won.append(name)
+    return won
+attempt(writable)
+""",
+    ),
     _attempt(
         "files",
         "read_through_link",
