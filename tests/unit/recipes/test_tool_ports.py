@@ -17,6 +17,7 @@ from fathom.core.task import Task
 from fathom.recipes.tool_config import ToolsConfig
 from fathom.recipes.tool_ports import LazyEngine, LazySandbox, ToolPorts, tool_ports
 from fathom.recipes.web_config import WebConfig
+from fathom.sandbox.code.config import CodeSandboxConfig
 from fathom.sandbox.code.gated import GatedSandbox, code_service
 from fathom.sandbox.code.protocol import CodeResult
 from fathom.sandbox.gateway.calls import read_calls
@@ -71,14 +72,27 @@ async def test_all_is_closed_the_gateway_first_whatever_becomes_of_one(error: Ba
 
 
 async def test_a_session_that_moved_is_forgotten_where_it_was() -> None:
-    first = ScriptedCodeSandbox(OK, ProviderFault("full", kind="saturated"), OK)
-    second = ScriptedCodeSandbox(OK)
+    full = ProviderFault("full", kind="saturated")
+    first = ScriptedCodeSandbox(OK, full, full)
+    second = ScriptedCodeSandbox(OK, OK)
     sandbox = GatedSandbox(Gateway(), [first, second], code_service(1.0))
     for code in ("x = 1", "x = 2", "print(x)"):
         await sandbox.run(code, "s")
-    assert first.ended == ["s"] and second.ended == ["s"]
-    assert [code for code, _ in second.asked] == ["x = 2"]
+    assert first.ended == ["s"] and second.ended == []
+    assert [code for code, _ in second.asked] == ["x = 2", "print(x)"]
     await sandbox.close()
+
+
+async def test_a_server_runs_the_code_where_this_machine_cannot_even_be_tested(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "code").mkdir()
+    nowhere = {"backends": ("wasm",), "wasm_folder": str(tmp_path / "file" / "inside")}
+    async with CodeServer(PlainProcess(tmp_path / "code")) as server:
+        config = ToolsConfig.model_validate({"use": ["python"], "sandbox": nowhere, "code_url": server.url})
+        ports = tool_ports(config, WebConfig(), Environment(home=tmp_path))
+        await ports.ready()
+        assert ports.sandbox is not None and (await ports.sandbox.run("print(1)")).stdout == "1\n"
+        await ports.close()
 
 
 async def test_offline_no_code_leaves_this_machine(tmp_path: Path) -> None:
@@ -174,3 +188,17 @@ def test_two_servers_of_one_name_are_refused_at_once() -> None:
     one = McpServerConfig(name="a", command=("x",), allow=("*",))
     with pytest.raises(ValueError, match="share a name"):
         ToolsConfig(mcp=(one, one))
+
+
+def test_a_run_keeps_which_packages_its_code_can_import() -> None:
+    some = CodeSandboxConfig(packages=("pytest", "no-such-package"))
+    kept = ToolsConfig(use=("python",), sandbox=some).as_installed()
+    assert kept.sandbox == some.model_copy(update={"packages": ("pytest",)})
+    for unchanged in (
+        ToolsConfig(sandbox=some),
+        ToolsConfig(use=("python",), sandbox=some, code_url="http://there"),
+        ToolsConfig(use=("python",), sandbox=CodeSandboxConfig(packages=("pytest",))),
+    ):
+        assert unchanged.as_installed() == unchanged
+    guest = CodeSandboxConfig(packages=("pytest",), backends=("wasm",))
+    assert ToolsConfig(use=("python",), sandbox=guest).as_installed().sandbox.packages == ()

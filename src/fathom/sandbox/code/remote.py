@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
@@ -51,26 +52,37 @@ class RemoteCodeConfig(Config):
     max_cells: int = Field(default=50, ge=1, description="runs of a session that are run again; then it begins afresh")
 
 
+@dataclass
+class _Session:
+    """The cells that are run again before the next, one run at a time. A run that outlives its session keeps them to
+    itself: no other of that name gets them."""
+
+    cells: list[str] = field(default_factory=list)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class RemoteSandbox:
     """`CodeSandbox` over such a service."""
 
     def __init__(self, config: RemoteCodeConfig, web: Web) -> None:
         self.name = config.kind
         self._config, self._web = config, web
-        self._sessions: dict[str, list[str]] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._sessions: dict[str, _Session] = {}
 
     async def run(self, code: str, session: str = "") -> CodeResult:
         if not session:
-            return await self._run(code, session)
-        async with self._turns.setdefault(session, asyncio.Lock()):
-            return await self._run(code, session)
+            return await self._run(code, None)
+        while True:
+            held = self._sessions.setdefault(session, _Session())
+            async with held.turn:
+                if self._sessions.get(session) is held:  # else it was ended while this run waited
+                    return await self._run(code, held)
 
-    async def _run(self, code: str, session: str) -> CodeResult:
-        cells = self._sessions.get(session, []) if session else []
+    async def _run(self, code: str, held: _Session | None) -> CodeResult:
+        cells = held.cells if held else []
         if len(cells) >= self._config.max_cells:
             cells = []
-        script = _REPLAY.format(cells=json.dumps([*cells, code])) if session else code
+        script = _REPLAY.format(cells=json.dumps([*cells, code])) if held else code
         began = time.monotonic()
         speak = self._fusion if self._config.kind == "sandbox_fusion" else self._swe_rex
         try:
@@ -80,9 +92,9 @@ class RemoteSandbox:
                 raise
             end, stdout, stderr = "output", "", ""
         seconds = time.monotonic() - began
-        if session:
+        if held:
             # A run that did not end by itself leaves nothing, here as with workers of our own.
-            self._sessions[session] = [*cells, code] if end in ("ok", "error") else []
+            held.cells = [*cells, code] if end in ("ok", "error") else []
         keep = self._config.limits.stream_bytes
         out, err = shortened(stdout, keep), shortened(stderr, keep)
         return CodeResult(
@@ -152,11 +164,9 @@ class RemoteSandbox:
 
     async def end(self, session: str) -> None:
         self._sessions.pop(session, None)
-        self._turns.pop(session, None)
 
     async def close(self) -> None:
         self._sessions.clear()
-        self._turns.clear()
         await self._web.close()
 
 

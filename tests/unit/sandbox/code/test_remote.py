@@ -1,5 +1,6 @@
 """Services elsewhere: what they answer, and what is made of it when they do not."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.code_sandboxes import LIMITS, CodeServer, LoopbackWeb
 from fathom.core.errors import ProviderFault
 from fathom.sandbox.code.protocol import CodeResult
 from fathom.sandbox.code.remote import RemoteCodeConfig, RemoteSandbox
+from fathom.sandbox.egress.protocol import WebReply, WebRequest
 
 
 async def ran(
@@ -129,3 +131,33 @@ async def test_a_session_runs_its_cells_again_and_begins_afresh_when_there_are_t
     assert fresh == [True, False, True, False]
     assert ["cell0" in code for code in asked] == [True, True, False, False]
     assert ["cell2" in code for code in asked] == [False, False, True, True]
+
+
+class HeldWeb:
+    """Answers that code ran well, the first time not before `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.go_on, self.asked = asyncio.Event(), list[str]()
+
+    async def fetch(self, request: WebRequest) -> WebReply:
+        self.asked.append(json.loads(request.body or b"{}")["code"])
+        await self.go_on.wait()
+        return WebReply(200, request.url, {}, json.dumps(fusion()).encode())
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_run_that_ends_after_its_session_brings_nothing_of_it_back() -> None:
+    web = HeldWeb()
+    sandbox = RemoteSandbox(RemoteCodeConfig(kind="sandbox_fusion", url="http://there", limits=LIMITS), web)
+    late = asyncio.create_task(sandbox.run("old_cell", "s"))
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(sandbox.run("next_cell", "s"))
+    await asyncio.sleep(0.01)
+    await sandbox.end("s")
+    web.go_on.set()
+    await late
+    assert (await waiting).fresh and "old_cell" not in web.asked[1]
+    assert not (await sandbox.run("last_cell", "s")).fresh
+    assert "old_cell" not in web.asked[2] and "next_cell" in web.asked[2]
