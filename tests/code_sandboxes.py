@@ -39,6 +39,21 @@ def small(**changes: Any) -> CodeSandboxConfig:
     return CodeSandboxConfig(**{**given, "wasm_folder": str(REPOSITORY / ".fathom" / "assets"), **changes})
 
 
+def marked(**changes: Any) -> tuple[Any, str]:
+    """(settings with a number that no others have, a word in the command line of workers that have them)."""
+    number = 10_000 + int.from_bytes(os.urandom(2), "big")
+    config = small(limits=LIMITS.model_copy(update={"files_bytes": number}), **changes)
+    return config, f'"files_bytes": {number}'
+
+
+async def eventually(true: Callable[[], bool], within_s: float = 20.0) -> bool:
+    for _ in range(int(within_s / 0.05)):
+        if true():
+            return True
+        await asyncio.sleep(0.05)
+    return true()
+
+
 async def started(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
     """A sandbox of that kind that has run something. Raises `ConfigError` where this machine cannot have it."""
     sandbox = make_sandbox(backend, config)

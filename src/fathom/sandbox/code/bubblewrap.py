@@ -23,6 +23,7 @@ from fathom.sandbox.code.interpreter import EXECUTABLE, HOME, Mount
 from fathom.sandbox.code.plan import PYTHON_FLAGS, WORK, Exit, SpawnPlan, limit_process, python_environment
 from fathom.sandbox.code.seccomp import deny_list
 from fathom.sandbox.code.stage import open_folder, stage, unstage
+from fathom.sandbox.code.users import UserRange, claim_users
 
 _OVERHEAD = 2  # bubblewrap's own processes within the limit
 
@@ -46,8 +47,10 @@ class BubblewrapLauncher:
         self._filter = deny_list()
         self._running: dict[int, _Running] = {}
         self._folder: Path | None = None
+        self._users: UserRange | None = None
         program, mounts = plan.program, plan.mounts
         if os.getuid() == 0:
+            self._users = claim_users(plan.user, 2 * plan.slots)  # those that end have theirs still
             self._folder = open_folder()
             staged = stage([*plan.program_mounts, *mounts], self._folder)
             mounts = tuple(staged[len(plan.program_mounts) :])
@@ -59,6 +62,8 @@ class BubblewrapLauncher:
 
     def spawn(self, worker: int, stdio: tuple[int, int, int]) -> None:
         slot = next(number for number in range(len(self._running) + 1) if number not in self._slots())
+        if self._users is not None and slot >= self._users.count:
+            raise OSError("no user id is free for another worker")
         group = self._groups.create(str(slot), self._limits)
         pid = os.fork()
         if pid == 0:
@@ -84,8 +89,8 @@ class BubblewrapLauncher:
                 os.dup2(number, target)
             os.closerange(4, os.sysconf("SC_OPEN_MAX"))
             limit_process(file_bytes=self._plan.disk, open_files=512, cpu_seconds=self._plan.cpu_seconds)
-            if os.getuid() == 0:
-                user = self._plan.user + slot
+            if self._users is not None:
+                user = self._users.first + slot
                 os.setgroups([])
                 os.setresgid(user, user, user)
                 os.setresuid(user, user, user)
@@ -135,6 +140,8 @@ class BubblewrapLauncher:
         self._running.clear()
         if self._folder is not None:
             unstage(self._folder)
+        if self._users is not None:
+            self._users.close()
 
 
 def isolation() -> list[str]:

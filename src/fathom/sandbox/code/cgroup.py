@@ -125,15 +125,20 @@ class Cgroups:
         if int(in_force.read_text()) > limits.memory or int((pids / "pids.max").read_text()) > limits.processes:
             raise OSError(0, "the limit was not taken", str(in_force))
 
+    def left(self) -> list[Path]:
+        """The groups of processes that are gone."""
+        parents = dict.fromkeys(self.parents.values())
+        return [folder for parent in parents for folder in parent.glob(f"{PREFIX}*") if of_the_dead(folder.name)]
+
     def sweep(self) -> int:
         """End and remove what processes that are gone have left; how many groups there were."""
-        swept = 0
-        for parent in dict.fromkeys(self.parents.values()):
-            for folder in parent.glob(f"{PREFIX}*"):
-                pid, _, rest = folder.name.removeprefix(PREFIX).partition("-")
-                if pid.isdigit() and start_time(int(pid)) != rest.partition("-")[0]:
-                    swept += remove_by_force(Group((folder,), folder, self.unified))
-        return swept
+        return sum(remove_by_force(Group((folder,), folder, self.unified)) for folder in self.left())
+
+
+def of_the_dead(name: str) -> bool:
+    """Whether a group or folder of that name was made by a process that is gone."""
+    pid, _, rest = name.removeprefix(PREFIX).partition("-")
+    return pid.isdigit() and start_time(int(pid)) != rest.partition("-")[0]
 
 
 def remove_by_force(group: Group) -> bool:
@@ -147,13 +152,14 @@ def remove_by_force(group: Group) -> bool:
 
 
 def start_time(pid: int) -> str:
-    """When process `pid` started, in clock ticks since boot; empty where there is none. With the id it names a
-    process for good, since ids are used again."""
+    """When process `pid` started, in clock ticks since boot; empty where there is none, or one that is dead and only
+    not waited for yet. With the id it names a process for good, since ids are used again."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return fields[19] if fields[0] != "Z" else ""
 
 
 def find_cgroups(mountinfo: str | None = None, own: str | None = None) -> Cgroups:

@@ -53,5 +53,5 @@ class CodeSandboxConfig(Config):
     uid_base: int = Field(
         default=2_064_000_000,
         ge=1000,
-        description="as root, code runs under this user id and the next ones, one per slot",
+        description="as root, code runs under the first user ids from here on that no other process has claimed",
     )

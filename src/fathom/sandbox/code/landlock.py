@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fathom.core.errors import ConfigError
+from fathom.sandbox.code.cgroup import find_cgroups
 from fathom.sandbox.code.interpreter import EXECUTABLE, HOME, PACKAGES, Mount
 from fathom.sandbox.code.plan import PYTHON_FLAGS, Exit, SpawnPlan, limit_process, python_environment
 from fathom.sandbox.code.seccomp import SYSCALLS
 from fathom.sandbox.code.stage import open_folder, sized_folder, stage
+from fathom.sandbox.code.users import claim_users
 
 if TYPE_CHECKING:
     from sandlock import Sandbox
@@ -45,6 +47,8 @@ class LandlockLauncher:
 
     def __init__(self, plan: SpawnPlan, wake: Callable[[], None]) -> None:
         _require_sandlock()
+        with contextlib.suppress(ConfigError):  # groups are bubblewrap's, but whoever comes next removes what was left
+            find_cgroups().sweep()
         self._plan, self._wake = plan, wake
         self._running: dict[int, tuple[Process, int]] = {}
         self._free = list(range(plan.slots))
@@ -71,7 +75,8 @@ class LandlockLauncher:
 
     def _prepare_as_root(self, own: list[Mount]) -> list[Mount]:
         """Bind what only root can reach, make the folders that can be written to, and give up root."""
-        user = self._plan.user
+        self._users = claim_users(self._plan.user, 1)  # kept for as long as this process lives
+        user = self._users.first
         staged = stage([replace(item, target=f"/tree{item.target}") for item in own], self._folder)
         for slot in self._free:
             sized_folder(self._work(slot), self._plan.disk, user)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fathom.core.errors import ConfigError
-from fathom.sandbox.code.cgroup import PREFIX, start_time
+from fathom.sandbox.code.cgroup import PREFIX, of_the_dead, start_time
 from fathom.sandbox.code.interpreter import Mount
 
 _CLONE_NEWNS = 0x00020000
@@ -60,16 +60,19 @@ def unstage(folder: Path) -> None:
         folder.rmdir()
 
 
+def left_folders() -> list[Path]:
+    """The folders of processes that are gone."""
+    return [left for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if of_the_dead(left.name)]
+
+
 def sweep_folders() -> None:
     """Remove the folders of processes that are gone. What was in them went with the process."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        pid, _, started = left.name.removeprefix(PREFIX).partition("-")
-        if pid.isdigit() and start_time(int(pid)) != started:
-            if os.getuid() == 0:  # then it was only where something was mounted
-                with contextlib.suppress(OSError):
-                    left.rmdir()
-            else:
-                shutil.rmtree(left, ignore_errors=True)
+    for left in left_folders():
+        if os.getuid() == 0:  # then it was only where something was mounted
+            with contextlib.suppress(OSError):
+                left.rmdir()
+        else:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def open_folder() -> Path:
