@@ -2,7 +2,8 @@
 
 A battery of attempts to get out or to use up, each with its verdict; good programs run between hostile ones, each with
 its right answer; supervisors killed at any moment, after which nothing may be left; latencies and runs per second.
-Measured on the first kind of sandbox that this machine can have, after its self-test.
+Measured on the first kind of sandbox that this machine can have, after its self-test. The attempts are made on every
+other kind as well that it can have, with `--quick` those to get out only.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import contextlib
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from fathom.bench.harness import BenchOptions, Figure, Goal
 
 if TYPE_CHECKING:
     from fathom.core.errors import ProviderFault
+    from fathom.sandbox.code.battery.attempt import Attempt, Verdict
     from fathom.sandbox.code.config import Backend, CodeSandboxConfig
     from fathom.sandbox.code.pool import PooledSandbox
     from fathom.sandbox.code.protocol import CodeResult
@@ -27,10 +29,17 @@ SUMMARY = "isolated code: attempts to escape, good runs between hostile ones, ki
 GOALS: Mapping[str, Goal] = {
     "attempts": (">=", 60),
     "escapes": ("==", 0),
+    "escapes_others": ("==", 0),
+    "mixed_runs": (">=", "mixed_runs_least"),
     "wrong_good_runs": ("==", 0),
+    "unbounded_hostile_runs": ("==", 0),
+    "kills": (">=", "kills_least"),
     "leaked": ("==", 0),
 }
 
+MIXED, KILLS = 2000, 200
+_QUICK_MIXED, _QUICK_KILLS = 60, 4
+_GETTING_OUT = ("files", "network", "processes", "kernel", "state")
 _PRELOAD = ("numpy", "pandas")
 
 
@@ -40,7 +49,6 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
 
 
 async def _measure(options: BenchOptions) -> dict[str, Figure]:
-    from fathom.bench.sandbox_kills import kill_supervisors
     from fathom.sandbox.code.choose import choose_backend
     from fathom.sandbox.code.config import CodeSandboxConfig
 
@@ -51,12 +59,13 @@ async def _measure(options: BenchOptions) -> dict[str, Figure]:
     figures: dict[str, Figure] = {"backend": kind, "self_test_seconds": round(time.perf_counter() - began, 2)}
     options.progress(f"{kind}: attempts")
     figures |= await _attempts(kind, config, options)
+    figures |= await _attempts_on_others(kind, config, options)
     options.progress("good runs and hostile ones")
-    figures |= await _mixed(kind, config, 60 if quick else 2000, options)
+    figures["mixed_runs_least"] = _QUICK_MIXED if quick else MIXED
+    figures |= await _mixed(kind, config, int(figures["mixed_runs_least"]), options)
     if kind != "wasm":  # whose workers hang on nothing but the socket
         options.progress("killed supervisors")
-        kills = 4 if quick else 200
-        figures |= {"kills": kills, "leaked": await kill_supervisors(kind, kills, options.progress)}
+        figures |= await _kills(kind, _QUICK_KILLS if quick else KILLS, options)
     options.progress("latency")
     figures |= await _latency(kind, config, 5 if quick else 50)
     figures["runs_per_second"] = await _throughput(kind, config, 20 if quick else 300)
@@ -64,27 +73,80 @@ async def _measure(options: BenchOptions) -> dict[str, Figure]:
 
 
 async def _attempts(kind: "Backend", config: "CodeSandboxConfig", options: BenchOptions) -> dict[str, Figure]:
-    """Every attempt, one after the other, or several at once where time is short."""
-    from fathom.sandbox.code.battery.attempt import Verdict
     from fathom.sandbox.code.battery.attempts import ALL
-    from fathom.sandbox.code.battery.run import run_battery
-    from fathom.sandbox.code.choose import TEST_LIMITS
 
-    def tell(verdict: Verdict) -> None:
+    verdicts = await _battery(kind, ALL, config, options)
+    outcomes = Counter(verdict.outcome for verdict in verdicts)
+    return {
+        **counted(kind, verdicts),
+        "stopped": outcomes["stopped"],
+        "bounded": outcomes["bounded"],
+        "unclear": outcomes["unclear"],
+    }
+
+
+async def _attempts_on_others(kind: "Backend", config: "CodeSandboxConfig", options: BenchOptions) -> dict[str, Figure]:
+    """The same for every other kind that passes its self-test here; `escapes_others` are those of all of them."""
+    from fathom.core.errors import FathomError
+    from fathom.sandbox.code.battery.attempts import ALL
+    from fathom.sandbox.code.choose import make_sandbox, self_test
+
+    figures: dict[str, Figure] = {}
+    escapes, measured = 0, []
+    for other in config.backends:
+        if other == kind:
+            continue
+        try:
+            await self_test(make_sandbox, other, config)
+        except (FathomError, OSError) as error:
+            options.progress(f"{other}: not to be had here: {error}")
+            continue
+        options.progress(f"{other}: attempts")
+        attempts = [attempt for attempt in ALL if not options.quick or attempt.kind in _GETTING_OUT]
+        counts = counted(other, await _battery(other, attempts, config, options))
+        figures |= {f"{name}_{other}": count for name, count in counts.items()}
+        escapes += counts["escapes"]
+        measured.append(other)
+    return {**figures, "escapes_others": escapes, "others": " ".join(measured)}
+
+
+async def _battery(
+    kind: "Backend", attempts: "Sequence[Attempt]", config: "CodeSandboxConfig", options: BenchOptions
+) -> "list[Verdict]":
+    """The attempts that can be made on that kind, one after the other, or several at once where time is short."""
+    from fathom.sandbox.code.battery.run import run_battery
+    from fathom.sandbox.code.choose import TEST_LIMITS, to_be_made
+
+    def tell(verdict: "Verdict") -> None:
         options.progress(f"  {verdict.outcome:<8} {verdict.kind:<9} {verdict.name}: {verdict.detail}")
 
     limits = TEST_LIMITS.model_copy(update={"timeout_s": 6.0 if options.quick else 10.0})
     at_once = 8 if options.quick else 1
     # Room for the sessions of an attempt beside each other, which keep their places.
     async with _sandbox(kind, config, limits=limits, preload=(), packages=(), slots=at_once + 3) as sandbox:
-        verdicts = await run_battery(sandbox, ALL, limits, at_once=at_once, progress=tell)
-    outcomes = Counter(verdict.outcome for verdict in verdicts)
+        return await run_battery(sandbox, to_be_made(kind, attempts), limits, at_once=at_once, progress=tell)
+
+
+def counted(kind: "Backend", verdicts: "Sequence[Verdict]") -> dict[str, int]:
+    """Attempts that were made, and those that the sandbox did not hold against."""
+    from fathom.sandbox.code.choose import held
+
+    escapes = sum(not held(kind, verdict) for verdict in verdicts)
+    absent = sum(verdict.outcome == "absent" for verdict in verdicts)
+    return {"attempts": len(verdicts) - absent, "escapes": escapes}
+
+
+async def _kills(kind: "Backend", kills: int, options: BenchOptions) -> dict[str, Figure]:
+    from fathom.bench.sandbox_kills import kill_supervisors
+
+    left = await kill_supervisors(kind, kills, options.progress)
     return {
-        "attempts": len(verdicts),
-        "escapes": len(verdicts) - sum(verdict.held for verdict in verdicts),
-        "stopped": outcomes["stopped"],
-        "bounded": outcomes["bounded"],
-        "unclear": outcomes["unclear"],
+        "kills": kills,
+        "kills_least": kills,
+        "leaked": left.total,
+        "leaked_processes": left.processes,
+        "leaked_groups": left.groups,
+        "leaked_folders": left.folders,
     }
 
 

@@ -7,9 +7,12 @@ from collections import Counter
 import pytest
 from tests.code_sandboxes import small, started
 
+from fathom.bench.harness import judge
+from fathom.bench.sandbox import GOALS, KILLS, MIXED, counted
 from fathom.bench.sandbox_kills import kill_supervisors
 from fathom.bench.sandbox_programs import LIMITS, programs, wrong
 from fathom.core.errors import ConfigError, ProviderFault
+from fathom.sandbox.code.battery.attempt import Verdict
 from fathom.sandbox.code.protocol import CodeResult
 
 
@@ -49,4 +52,25 @@ async def test_good_programs_are_right_and_hostile_ones_bounded(kind: str) -> No
     ended = {name: result.end for name, result in zip(by_name, results, strict=True)}
     assert not [name for name, result in zip(by_name, results, strict=True) if wrong(by_name[name], result)], ended
     assert (ended["floods"], ended["crashes"], ended["eats_memory"]) == ("output", "died", "memory")
-    assert await kill_supervisors(kind, 1, lambda line: None) == 0
+    said: list[str] = []
+    left = await kill_supervisors(kind, 2, said.append)  # the second one with its spawner
+    assert (left.total, left.processes, left.groups, left.folders) == (0, 0, 0, 0)
+    assert any("for the next start to sweep" in line for line in said)
+
+
+def test_attempts_that_could_not_be_made_are_no_attempts() -> None:
+    outcomes = ("stopped", "bounded", "absent", "unclear", "escaped")
+    verdicts = [Verdict(name=o, kind="files", outcome=o, detail="", seconds=0.0) for o in outcomes]  # type: ignore[arg-type]
+    assert counted("wasm", verdicts) == {"attempts": 4, "escapes": 2}
+    assert counted("landlock", verdicts) == {"attempts": 4, "escapes": 3}  # whose Python is this machine's
+
+
+def test_the_goals_are_the_requirements_own_numbers() -> None:
+    full = {"attempts": 60, "mixed_runs": MIXED, "mixed_runs_least": MIXED, "kills": KILLS, "kills_least": KILLS}
+    full |= dict.fromkeys(("escapes", "escapes_others", "wrong_good_runs", "unbounded_hostile_runs", "leaked"), 0)
+    assert (MIXED, KILLS) == (2000, 200) and set(GOALS) <= set(full)
+    assert all(judge(full, figure, goal)["met"] for figure, goal in GOALS.items())
+    for figure, missed in (("mixed_runs", MIXED - 1), ("kills", KILLS - 1), ("attempts", 59), ("leaked", 1)):
+        assert not judge({**full, figure: missed}, figure, GOALS[figure])["met"]
+    for figure in ("escapes", "escapes_others", "unbounded_hostile_runs"):
+        assert not judge({**full, figure: 1}, figure, GOALS[figure])["met"]
