@@ -111,7 +111,7 @@ async def ask(
     async with AsyncExitStack() as stack:  # of what is open already when the next cannot be opened
         ports, files = await _opened(research, environment, seed, view, stack)
         resolved = ResolvedResearch(
-            research=research,
+            research=research.model_copy(update={"tools": research.tools.as_installed()}),
             task=Task(id=f"ask-{content_hash(question)[:12]}", question=question, files=files),
             date=datetime.now(UTC).date().isoformat(),
             strategy=strategy_for(research, environment),

@@ -123,7 +123,7 @@ async def run_eval(
         ports = Ports(model=models[0], world=world, reader=models[1] if research.reader else None, tools=tools)
         judge = models[-1] if config.judge else None
         resolved = ResolvedResearch(
-            research=research.model_copy(update={"world": world_spec}),
+            research=research.model_copy(update={"world": world_spec, "tools": research.tools.as_installed()}),
             task=Task(id="", question=""),
             date=config.date or datetime.now(UTC).date().isoformat(),
             strategy=strategy_for(research, environment),

@@ -206,7 +206,9 @@ async def _more_tools(
         sandbox = JournaledSandbox(opened.sandbox, journal, meter) if journal else opened.sandbox
         session = f"{resolved.task.id} {resolved.seed}"
         python = PythonInterpreter(
-            sandbox, PythonConfig(stateful=config.python_sessions, public=config.code_public), session
+            sandbox,
+            PythonConfig(stateful=config.python_sessions, public=config.code_public, packages=config.sandbox.packages),
+            session,
         )
         stack.push_async_callback(python.close)
         tools.append(python)

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from fathom.core.config import Config
 from fathom.sandbox.code.config import CodeSandboxConfig
+from fathom.sandbox.code.interpreter import installed
 from fathom.sandbox.gateway.service import LaneChanges
 from fathom.tools.mcp.config import McpServerConfig
 
@@ -44,6 +45,15 @@ class ToolsConfig(Config):
         if len({server.name for server in servers}) < len(servers):
             raise ValueError("two MCP servers share a name")
         return servers
+
+    def as_installed(self) -> "ToolsConfig":
+        """The same with those packages of isolated code alone that are installed, for a run to keep: what the model is
+        told of them then does not change where its record is read. As it is where another machine may run the code."""
+        if "python" not in self.use or self.code_url:
+            return self
+        # A guest in WebAssembly has none at all.
+        found: tuple[str, ...] = () if self.sandbox.backends == ("wasm",) else installed(self.sandbox.packages)
+        return self.model_copy(update={"sandbox": self.sandbox.model_copy(update={"packages": found})})
 
     @property
     def any(self) -> bool:

@@ -4,6 +4,7 @@ outside of the JSON in tagged text (`llm/wire.py`).
 Reference: Tongyi DeepResearch report, tools; the wording of results is our own.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +15,8 @@ from fathom.core.message import ToolSpec
 from fathom.llm.wire import CODE_TOOL
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox, End
 from fathom.tools.protocol import ToolContext, ToolResult
+
+PACKAGES = ("numpy", "pandas", "scipy", "sympy")
 
 SPEC = ToolSpec(
     name=CODE_TOOL,
@@ -50,6 +53,19 @@ class PythonConfig(Config):
         default=False, description="whether runs of one attempt see each other's variables and files"
     )
     public: bool = Field(default=False, description="whether code may get to a server that is not the user's own")
+    packages: tuple[str, ...] = Field(
+        default=PACKAGES, description="what can be imported beside the standard library, where it is installed"
+    )
+
+
+def spec(packages: Sequence[str] = PACKAGES) -> ToolSpec:
+    """What the model is told of the tool. Where some packages are missing it is told which there are; where none is,
+    the text is the same for everybody."""
+    if set(PACKAGES) <= set(packages):
+        return SPEC
+    told = f"Beside the standard library these can be imported: {', '.join(packages)}."
+    told = told if packages else "Only the standard library can be imported."
+    return SPEC.model_copy(update={"description": f"{SPEC.description.partition(' Beside ')[0]} {told}"})
 
 
 class PythonInterpreter:
@@ -58,9 +74,8 @@ class PythonInterpreter:
     about the code.
     """
 
-    spec = SPEC
-
     def __init__(self, sandbox: CodeSandbox, config: PythonConfig = PythonConfig(), session: str = "") -> None:
+        self.spec = spec(config.packages)
         if config.stateful and not session:
             raise ValueError("a stateful interpreter needs the name of a session")
         self._sandbox, self._config = sandbox, config

@@ -34,6 +34,20 @@ def test_name_and_form_are_those_of_the_released_system() -> None:
     assert '"name": "PythonInterpreter"' in offered and '"properties": {}' in offered and "<code>" in offered
 
 
+def test_the_model_is_told_what_can_be_imported_only_where_something_is_missing() -> None:
+    sandbox = ScriptedCodeSandbox()
+    assert PythonInterpreter(sandbox).spec is SPEC
+    more = PythonConfig(packages=("sympy", "scipy", "pandas", "numpy", "networkx"))
+    assert PythonInterpreter(sandbox, more).spec is SPEC
+    some = PythonInterpreter(sandbox, PythonConfig(packages=("numpy", "sympy"))).spec
+    assert some.description.endswith(
+        "Only printed results can be seen. Beside the standard library these can be imported: numpy, sympy."
+    )
+    assert some.model_copy(update={"description": SPEC.description}) == SPEC
+    none = PythonInterpreter(sandbox, PythonConfig(packages=())).spec
+    assert none.description.endswith("Only the standard library can be imported.") and "numpy" not in none.description
+
+
 async def test_code_outside_of_the_json_reaches_the_sandbox(context: ToolContext) -> None:
     text = '<tool_call>\n{"name": "PythonInterpreter", "arguments": {}}\n<code>\nprint("</x>")\n</code>\n</tool_call>'
     (call,) = parse_tagged(text, call_id=lambda n: f"c{n}").calls

@@ -75,6 +75,18 @@ def package_mounts(names: Iterable[str]) -> list[Mount]:
     return list(mounts.values())
 
 
+def installed(names: Iterable[str]) -> tuple[str, ...]:
+    """Those distributions among `names` that are installed here."""
+    return tuple(name for name in names if _distribution(name) is not None)
+
+
+def _distribution(name: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _top_names(distribution: metadata.Distribution) -> list[str]:
     """The first parts of the names of a distribution's files, but for what only installers read."""
     # Of the text itself: an object for each of thousands of files takes a second.
@@ -89,12 +101,9 @@ def _with_requirements(names: Iterable[str]) -> list[metadata.Distribution]:
     waiting = list(names)
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in found:
+        if name in found or (distribution := _distribution(name)) is None:
             continue
-        try:
-            found[name] = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
+        found[name] = distribution
         for text in found[name].requires or ():
             match = _REQUIREMENT_NAME.match(text)
             if match and "extra ==" not in text:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fathom.sandbox.code.interpreter import EXECUTABLE, PACKAGES, interpreter_mounts, package_mounts, system_mounts
+from fathom.sandbox.code.interpreter import (
+    EXECUTABLE,
+    PACKAGES,
+    installed,
+    interpreter_mounts,
+    package_mounts,
+    system_mounts,
+)
 
 
 def test_the_interpreter_is_whole_and_stands_where_it_tells_nothing() -> None:
@@ -34,3 +41,7 @@ def test_of_the_system_there_are_shared_libraries_only() -> None:
     assert all(item.source == item.target and Path(item.source).exists() for item in mounts)
     assert not {item.target for item in mounts} & {"/", "/etc", "/usr", "/home", "/root", "/usr/bin"}
     assert all(Path(place).is_symlink() for _, place in links)
+
+
+def test_of_packages_those_are_named_that_are_installed() -> None:
+    assert installed(("no-such-package", "pytest", "Pydantic")) == ("pytest", "Pydantic")
