@@ -23,27 +23,32 @@ async def recorded(
         try:
             return {"ok": await effect()}
         except tuple(errors.values()) as error:
-            return _row(error, errors)
+            return raised_row(error, errors)
 
     result = await journal.step(kind, request, outcome)
     meter.add(seconds=result.seconds)
     if "raised" in result.value:
-        raise _error(result.value, errors)
+        raise raised_error(result.value, errors)
     return result.value["ok"]
 
 
-def error_name(error: FathomError, errors: Mapping[str, type[FathomError]]) -> str:
-    """The name that an error goes by in records. Raises `StopIteration` for one that is none of `errors`."""
-    return next(name for name, kind in errors.items() if isinstance(error, kind))
+def raised_row(error: FathomError, errors: Mapping[str, type[FathomError]]) -> dict[str, Any]:
+    """An error as it stands in records: by its name among `errors`, a fault with its kind and the wait it asked for.
+    Raises `StopIteration` for one that is none of them."""
+    row: dict[str, Any] = {
+        "raised": next(name for name, kind in errors.items() if isinstance(error, kind)),
+        "message": str(error),
+    }
+    if isinstance(error, ProviderFault):
+        row["kind"] = error.kind
+        if error.retry_after_s is not None:
+            row["retry_after_s"] = error.retry_after_s
+    return row
 
 
-def _row(error: FathomError, errors: Mapping[str, type[FathomError]]) -> dict[str, str]:
-    more = {"kind": error.kind} if isinstance(error, ProviderFault) else {}
-    return {"raised": error_name(error, errors), "message": str(error), **more}
-
-
-def _error(row: Mapping[str, Any], errors: Mapping[str, type[FathomError]]) -> FathomError:
+def raised_error(row: Mapping[str, Any], errors: Mapping[str, type[FathomError]]) -> FathomError:
+    """The error that `raised_row` was made of. Rows of older versions say no kind."""
     raised = errors[row["raised"]]
     if issubclass(raised, ProviderFault):
-        return raised(row["message"], kind=row.get("kind", "server"))
+        return raised(row["message"], kind=row.get("kind", "server"), retry_after_s=row.get("retry_after_s"))
     return raised(row["message"])

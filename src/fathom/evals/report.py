@@ -54,6 +54,10 @@ class EvalReport(Frozen):
     tokens_per_attempt: float
     llm_calls_per_attempt: float
     tool_calls_per_attempt: float
+    tool_calls_unreached: int = Field(
+        default=0,
+        description="tool calls that could not be reached, if only in part, which says nothing about the facts",
+    )
     seconds_per_attempt: float = Field(description="by the clock, as measured when the attempt was made")
 
     model_config = {"populate_by_name": True}
@@ -97,6 +101,9 @@ def summarise(
         tokens_per_attempt=(usage.prompt_tokens + usage.completion_tokens) / len(records),
         llm_calls_per_attempt=usage.llm_calls / len(records),
         tool_calls_per_attempt=usage.tool_calls / len(records),
+        tool_calls_unreached=sum(
+            turn.infra for record in records for segment in record.trajectory.segments for turn in segment.turns
+        ),
         seconds_per_attempt=mean([m.seconds for m in measures]),
     )
 
@@ -176,6 +183,7 @@ def render(report: EvalReport) -> str:
         _row(
             "calls per attempt", f"{report.llm_calls_per_attempt:.1f} model, {report.tool_calls_per_attempt:.1f} tool"
         ),
+        _row("tool calls not reached", f"{report.tool_calls_unreached}"),
         _row("seconds per attempt", f"{report.seconds_per_attempt:.2f}"),
     ]
     for kind, scores_by in report.by_type.items():

@@ -14,7 +14,7 @@ from fathom.recipes.tool_ports import tool_ports
 from fathom.recipes.worlds import open_world
 from fathom.world.files.protocol import FileReading, Files
 from fathom.world.files.store import FileStore
-from fathom.world.protocol import Hit, World, WorldLink
+from fathom.world.protocol import Hit, World, WorldLink, for_attempt
 
 
 def open_files(research: ResearchConfig) -> FileStore:
@@ -52,6 +52,10 @@ class LazyWorld:
     def __init__(self, name: str, opener: Callable[[], World]) -> None:
         self.name, self._opener = name, opener
         self._opened: World | None = None
+
+    def for_attempt(self, attempt: str) -> World:
+        """Opened when either is first asked."""
+        return LazyWorld(self.name, lambda: for_attempt(self._world(), attempt))
 
     def _world(self) -> World:
         if self._opened is None:

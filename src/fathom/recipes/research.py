@@ -42,7 +42,7 @@ from fathom.world.files.journaled import JournaledFiles
 from fathom.world.files.protocol import Files
 from fathom.world.files.store import FileStoreConfig
 from fathom.world.journaled import JournaledWorld
-from fathom.world.protocol import World
+from fathom.world.protocol import World, for_attempt
 from fathom.world.search.journaled import JournaledEngine
 
 RECIPE = "research"
@@ -159,6 +159,7 @@ async def attempt(
     meter = Meter()
     research = resolved.research
     listener = listener or Silent()
+    world = for_attempt(ports.world, f"{resolved.task.id} {resolved.seed}")
     async with AsyncExitStack() as stack:
         tools: list[Tool] = [Search(research.search), Visit(research.visit)]
         if ports.files is not None:
@@ -174,7 +175,7 @@ async def attempt(
                 policy=_policy(resolved, toolset),
                 tools=toolset,
                 model=_model(ports.model, journal, meter),
-                world=JournaledWorld(ports.world, journal, meter, ports.pages) if journal else ports.world,
+                world=JournaledWorld(world, journal, meter, ports.pages) if journal else world,
                 reader=_model(ports.reader, journal, meter) if ports.reader else None,
                 meter=meter,
                 date=resolved.date,

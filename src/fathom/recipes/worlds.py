@@ -126,14 +126,20 @@ def surroundings(around: Sequence[str], seed: int = 0) -> Wrap:
         for wrap in reversed(inside):
             world = wrap(world)
         if inside or not isinstance(world, GatedWorld):
-            gateway = Gateway()
-            config = GatedConfig(search=_THIN, read=_THIN)
-            world = GatedWorld(world.name, gateway, world_sources(world), config, owned=(gateway, world))
+            world = gated(world)
         for wrap in reversed(outside):
             world = wrap(world)
         return world
 
     return surround
+
+
+def gated(world: World) -> GatedWorld:
+    """A world behind a gateway of its own, in memory and without a log; it is closed with the result. What an attempt
+    meets does not depend on others."""
+    gateway = Gateway()
+    config = GatedConfig(search=_THIN, read=_THIN)
+    return GatedWorld(world.name, gateway, world_sources(world, apart=True), config, owned=(gateway, world))
 
 
 def around_identity(around: Sequence[str]) -> tuple[str, ...]:

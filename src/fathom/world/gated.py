@@ -6,7 +6,7 @@ own. What the model must know of how an answer came about stands in `note` of hi
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from pydantic import Field
@@ -17,7 +17,7 @@ from fathom.core.evidence import Page
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig, told_apart
-from fathom.world.protocol import RAISED, Hit, NoHits, World, WorldLink
+from fathom.world.protocol import RAISED, Hit, NoHits, World, WorldLink, for_attempt
 from fathom.world.reader.protocol import PageReader, ReadPage
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import TidyConfig, tidy
@@ -50,7 +50,8 @@ class GatedConfig(Config):
 @dataclass(frozen=True)
 class Sources:
     """What a world is asked of. The versions change where the same may be answered otherwise: the hash of a corpus.
-    `web` says that queries may have operators, and that what is found has near duplicates and too much of one site."""
+    `web` says that queries may have operators, and that what is found has near duplicates and too much of one site.
+    `of` gives the sources of one attempt where attempts are kept apart."""
 
     search: tuple[Provider[SearchQuery, tuple[Hit, ...]], ...]
     read: tuple[Provider[str, ReadPage], ...]
@@ -58,6 +59,7 @@ class Sources:
     version: str = ""
     read_version: str = ""
     web: bool = False
+    of: "Callable[[str], Sources] | None" = None
 
 
 def web_sources(
@@ -87,24 +89,37 @@ def _lane_of(reader: PageReader) -> Callable[[str], str]:
     return lambda url: f"{reader.name} {host_of(url)}"
 
 
-def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256)) -> Sources:
-    """Any other world, as its own engine and reader. Its name is the version of what it says."""
+def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256), *, apart: bool = False) -> Sources:
+    """Any other world, as its own engine and reader. Its name is the version of what it says. With `apart` an attempt
+    in a world that attempts meet differently shares neither answers nor breakers with others, so that what it meets
+    does not depend on them."""
 
+    def of(attempt: str) -> Sources:
+        own = for_attempt(world, attempt)
+        return shared if own is world else _sources(own, limits, f"{world.name} {attempt}")
+
+    shared = _sources(world, limits, world.name)
+    if apart:
+        shared = replace(shared, of=of)
+    return shared
+
+
+def _sources(world: World, limits: LaneConfig, version: str) -> Sources:
     async def read(url: str) -> ReadPage:
         return ReadPage(page=await world.open(url))
 
     def lane(url: str) -> str:
-        return f"{world.name} {host_of(url)}"
+        return f"{version} {host_of(url)}"
 
     async def search(query: SearchQuery) -> tuple[Hit, ...]:
         return await world.search(query.text, query.k)
 
     return Sources(
-        search=(Provider(world.name, search, limits),),
+        search=(Provider(world.name, search, limits, lane=lambda query: version),),
         read=(Provider(world.name, read, limits, lane=lane),),
         links=(Provider(world.name, world.links, limits, lane=lane),),
-        version=world.name,
-        read_version=world.name,
+        version=version,
+        read_version=version,
     )
 
 
@@ -128,6 +143,7 @@ class GatedWorld:
         owned: Sequence[Closing] = (),
     ) -> None:
         self.name, self._gateway, self._owned = name, gateway, owned
+        self._sources, self._config = sources, config
         self._web, self._tidy = sources.web, config.tidy
         self._search = Service(
             name="search",
@@ -143,6 +159,11 @@ class GatedWorld:
         version = sources.read_version
         self._read = Service("read", sources.read, _READ, _itself, version, config.read, facts=_FACTS)
         self._links = Service("links", sources.links, _LINKS, _itself, version, config.read, facts=_FACTS)
+
+    def for_attempt(self, attempt: str) -> World:
+        """Through the same gateway; itself where attempts are not kept apart."""
+        sources = self._sources.of(attempt) if self._sources.of else self._sources
+        return self if sources is self._sources else GatedWorld(self.name, self._gateway, sources, self._config)
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         if not query.strip():

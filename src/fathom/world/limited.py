@@ -5,10 +5,11 @@ batch, the world by what a search server takes before it turns callers away.
 """
 
 import asyncio
+import copy
 
 from fathom.core.errors import ConfigError
 from fathom.core.evidence import Page
-from fathom.world.protocol import Hit, World, WorldLink
+from fathom.world.protocol import Hit, World, WorldLink, for_attempt
 
 
 class LimitedWorld:
@@ -21,6 +22,12 @@ class LimitedWorld:
         self._world = world
         self.name = world.name
         self._room = asyncio.Semaphore(slots)
+
+    def for_attempt(self, attempt: str) -> World:
+        """With the same slots."""
+        own = copy.copy(self)
+        own._world = for_attempt(self._world, attempt)
+        return own
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         async with self._room:

@@ -1,6 +1,6 @@
 """`World`: search, open, links. All implementations pass one contract suite."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, WorldUnavailableFault
 from fathom.core.evidence import Degraded, Page
@@ -100,3 +100,18 @@ class World(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class PerAttempt(Protocol):
+    """A world that says something else when it is asked again, or that stands around one which may."""
+
+    def for_attempt(self, attempt: str) -> World:
+        """The world as the attempt of that name meets it from its beginning."""
+        ...
+
+
+def for_attempt(world: World, attempt: str) -> World:
+    """The world as one attempt meets it, whatever other attempts ask beside it or have asked before; `world` itself
+    where that makes no difference. It is closed with `world`, and not by itself."""
+    return world.for_attempt(attempt) if isinstance(world, PerAttempt) else world

@@ -4,6 +4,7 @@ import asyncio
 import statistics
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,56 @@ def test_the_same_seed_brings_the_same_in_any_order() -> None:
     queries = [str(number) for number in range(100)]
     first = run_virtual(main(queries))
     assert first == run_virtual(main(queries[::-1])) and set(first.values()) == {"fault", "none"}
+
+
+def test_answers_and_faults_each_have_their_own_waits() -> None:
+    log = [
+        CallRecord(
+            at=n, service="search", key=str(n), status="fault" if n % 4 == 0 else "ok", seconds=60.0 * (n % 4 == 0) + 1
+        )
+        for n in range(400)
+    ]
+    conditions = learn_conditions(log)
+
+    class Still:
+        name = "still"
+
+        async def search(self, query: str, k: int = 10) -> tuple[()]:
+            return ()
+
+    async def main() -> set[tuple[bool, float]]:
+        world = ConditionedWorld(Still(), conditions, seed=1)  # type: ignore[arg-type]
+        met = set()
+        for number in range(200):
+            began, broken = asyncio.get_running_loop().time(), False
+            try:
+                await world.search(str(number))
+            except WorldUnavailableFault:
+                broken = True
+            met.add((broken, round(asyncio.get_running_loop().time() - began, 6)))
+        return met
+
+    assert run_virtual(main()) == {(False, 1.0), (True, 61.0)}
+
+
+def test_degraded_answers_are_answers_with_the_waits_they_took() -> None:
+    def call(n: int, **what: Any) -> CallRecord:
+        return CallRecord(at=n, service="read", key=str(n), status="ok", **what)
+
+    log = [call(n, seconds=5.0, degraded="stale", cache="hit") for n in range(10)]
+    log += [call(n, seconds=3.0, degraded="backup") for n in range(10)]
+    log += [call(n, seconds=0.0, cache="hit") for n in range(10)] + [
+        call(n, seconds=1.0, cache="joined") for n in range(10)
+    ]
+    (read,) = learn_conditions(log).services.values()
+    assert (read.fault_rate, set(read.seconds), read.fault_seconds) == (0.0, {3.0, 5.0}, ())
+
+
+def test_conditions_of_older_versions_have_one_wait_for_both() -> None:
+    old = ServiceConditions.model_validate_json('{"seconds": [2.0, 2.0], "fault_rate": 0.5}')
+    assert old.wait_s(0.5) == old.wait_s(0.5, fault=True) == 2.0
+    with pytest.raises(ValueError, match="seconds of answers or of faults"):
+        ServiceConditions(fault_rate=0.5)
 
 
 @given(seconds=st.lists(st.floats(0, 1e4), min_size=1, max_size=200), quantile=st.floats(0, 1))

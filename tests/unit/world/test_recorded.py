@@ -19,11 +19,44 @@ from fathom.world.journaled import JournaledWorld
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 
 
-async def test_what_was_never_asked_is_no_answer(tmp_path: Path) -> None:
+async def test_what_was_never_asked_is_a_fault_that_says_nothing_and_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     await RecordingWorld(small_world(tmp_path / "c"), path).search("film", 2)
+    world = RecordedWorld(path)
+    for ask in (world.search("film", 1), world.search("film", 3), world.open("wiki/Ostra"), world.links("wiki/Ostra")):
+        with pytest.raises(WorldUnavailableFault, match="no answer") as caught:
+            await ask
+        assert caught.value.kind == "rejected"
+    assert sum(world.missing.values()) == 4
     with pytest.raises(ReplayError, match="no answer"):
-        await RecordedWorld(path).search("film", 3)
+        await RecordedWorld(path, strict=True).search("film", 3)
+
+
+async def test_a_fault_keeps_its_kind_and_the_wait_it_asked_for(tmp_path: Path) -> None:
+    class Limited:
+        name = "limited"
+
+        async def open(self, url: str) -> Page:
+            raise WorldUnavailableFault("slowly", kind="rate_limited", retry_after_s=7.0)
+
+    path = tmp_path / "r.jsonl"
+    makes = (
+        lambda: RecordingWorld(Limited(), path),
+        lambda: RecordedWorld(path),
+        lambda: JournaledWorld(Limited(), MemoryJournal(), Meter()),
+    )
+    for make in makes:
+        with pytest.raises(WorldUnavailableFault) as caught:
+            await make().open("u")
+        assert (caught.value.kind, caught.value.retry_after_s, str(caught.value)) == ("rate_limited", 7.0, "slowly")
+
+
+async def test_a_recording_of_an_older_version_says_no_kind(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"asked": {"open": "u"}, "raised": "unavailable", "message": "down"}\n')
+    with pytest.raises(WorldUnavailableFault, match="down") as caught:
+        await RecordedWorld(path).open("u")
+    assert (caught.value.kind, caught.value.retry_after_s) == ("server", None)
 
 
 async def test_a_fault_is_replayed_as_the_fault_it_was_and_then_its_success(tmp_path: Path) -> None:
