@@ -1,15 +1,20 @@
 """Services for tests of the gateway: texts asked of scripted providers in virtual time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from random import Random
 from typing import Any
+
+import pytest
 
 from fathom.core.errors import FathomError, PageNotFoundError, ProviderFault
 from fathom.sandbox.gateway.cache import ResultCache
 from fathom.sandbox.gateway.calls import CallLog, CallRecord
 from fathom.sandbox.gateway.gateway import Gateway, GatewayConfig
 from fathom.sandbox.gateway.service import LaneConfig, Provider, Service, ServiceConfig
+from fathom.world.simulated import SimulatedWorld
 
 Step = str | FathomError | float
 """What a provider does: answers, raises, or first takes so many seconds."""
@@ -110,3 +115,27 @@ def gateway(
 def down(kind: ProviderFault.Kind = "server", *, after_s: float | None = None) -> ProviderFault:
     """A fault to raise."""
     return ProviderFault(f"scripted: {kind}", kind=kind, retry_after_s=after_s)
+
+
+class Watched:
+    """What simulated worlds were asked while `patch` lasts: through a gateway, and past all of them."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.through, self.past = Counter[str](), Counter[str]()
+        inside = ContextVar("inside", default=False)
+        fly = Gateway._fly
+
+        async def flying(*arguments: Any) -> Any:
+            inside.set(True)  # each flight is a task of its own
+            return await fly(*arguments)
+
+        patch.setattr(Gateway, "_fly", flying)
+        for name in ("search", "open", "links"):
+            patch.setattr(SimulatedWorld, name, self._watching(name, getattr(SimulatedWorld, name), inside))
+
+    def _watching(self, name: str, ask: Callable[..., Any], inside: ContextVar[bool]) -> Callable[..., Any]:
+        async def asked(*arguments: Any) -> Any:
+            (self.through if inside.get() else self.past)[name] += 1
+            return await ask(*arguments)
+
+        return asked

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from tests.gateways import Watched
 
 from fathom.core.config import Environment, resolve
 from fathom.core.errors import ConfigError
@@ -85,9 +86,12 @@ def whole(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     folder = tmp_path_factory.mktemp("loops") / "whole"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FATHOM_HOME", str(home))
+        asked = Watched(patch)
         run_loop(TINY, folder, lambda line: None)
         give_own(folder)
-        return folder, run_loop(TINY, folder, lambda line: None)
+        accuracy = run_loop(TINY, folder, lambda line: None)
+        assert asked.through["search"] and asked.through["open"] and not asked.past
+        return folder, accuracy
 
 
 def give_own(folder: Path) -> None:

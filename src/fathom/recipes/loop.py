@@ -44,7 +44,7 @@ from fathom.recipes.loop_branch import BRANCH, IDENTITY, branch, check_source
 from fathom.recipes.loop_config import LoopConfig, held_out_world, trained_world
 from fathom.recipes.research import ResearchConfig, research_config
 from fathom.recipes.synthesis import make_questions, read_tasks, write_tasks
-from fathom.recipes.worlds import surroundings
+from fathom.recipes.worlds import gated, surroundings
 from fathom.rollout.group import Group
 from fathom.rollout.pool import TaskPool
 from fathom.rollout.scheduler import RolloutScheduler
@@ -108,7 +108,7 @@ class Loop:
         other = held_out_world(config, base)
         held_out, other_base = self._world("held-out", other)
         stack.push_async_callback(held_out.close)
-        lived_in = surround(world) if config.around else world
+        lived_in = surround(world)
         stack.push_async_callback(lived_in.close)
         taught_tasks = self._questions("sft", base, config.taught, config.oracle_questions)
         harder_tasks = self._without(self._harder(base), taught_tasks)
@@ -161,10 +161,10 @@ class Loop:
             left -= len(row.ids)
         return [*rows, *replayed]
 
-    def _world(self, name: str, config: ClosedConfig) -> tuple[SimulatedWorld, KnowledgeBase]:
+    def _world(self, name: str, config: ClosedConfig) -> tuple[World, KnowledgeBase]:
         self.say(f"{name} world: {config.pages:,} pages, seed {config.seed}")
         snapshot = ensure_closed(f"closed-{content_hash(config)[:12]}", self.home, config)
-        return SimulatedWorld(snapshot), knowledge(config)
+        return gated(SimulatedWorld(snapshot)), knowledge(config)
 
     def _questions(self, name: str, base: KnowledgeBase, kinds: QuestionConfig, count: int) -> tuple[Task, ...]:
         path = self.folder / "questions" / f"{name}.jsonl"

@@ -19,12 +19,14 @@ from fathom.recipes.attempts import attempts
 from fathom.recipes.corpora import open_corpus
 from fathom.recipes.models import open_model
 from fathom.recipes.research import ResearchConfig, research_config
+from fathom.recipes.worlds import gated
 from fathom.synth.pipeline import Outcome, PipelineConfig, run_pipeline
 from fathom.synth.protocol import Provenance
 from fathom.synth.questions import QuestionConfig, question_parts
 from fathom.synth.trajectories.oracle import OracleChat
 from fathom.synth.trajectories.samples import Attempted, SampleForm, default_filters, samples_of
 from fathom.synth.trajectories.sampling import Sampled, rejection_sample
+from fathom.world.protocol import World
 from fathom.world.simulated import SimulatedWorld
 
 _NOT_OURS = ("world", "web", "reader", "files", "tools")  # what attempts in a corpus have nothing of
@@ -74,7 +76,7 @@ async def make_trajectories(
     research = research.model_copy(update={"world": corpus})
     environment = Environment.read()
     snapshot = open_corpus(corpus, environment.home)
-    world = SimulatedWorld(snapshot)
+    world = gated(SimulatedWorld(snapshot))
     chat = None if model == "oracle" else open_model(model, environment)
     strategy = strategy_for(research, environment)
     attempt = attempts(OracleChat if chat is None else lambda task, seed: chat, world, research, strategy=strategy)
@@ -106,7 +108,7 @@ def _weights_of(model: str) -> list[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-async def _see_support(task: Task, world: SimulatedWorld, corpus: str) -> None:
+async def _see_support(task: Task, world: World, corpus: str) -> None:
     """Refuse tasks of another corpus, at which every attempt would fail."""
     for title in task.support:
         try:

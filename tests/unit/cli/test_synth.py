@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.gateways import Watched
 
 from fathom.cli import main as cli
 from fathom.core.jsonl import read_records
@@ -27,7 +28,10 @@ def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
     return code, shown.out, shown.err
 
 
-def test_questions_trajectories_and_samples(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_questions_trajectories_and_samples(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Watched(monkeypatch)
     make = ["questions", "closed", "--out", "q.jsonl", "--count", "12", "--seed", "2", "--shapes", "chain1=2,either2=1"]
     code, out, _ = run(capsys, *make)
     assert code == 0
@@ -45,6 +49,7 @@ def test_questions_trajectories_and_samples(capsys: pytest.CaptureFixture[str], 
     trajectories = list(read_records(home / "t.jsonl", Trajectory))
     assert {each.task_id for each in trajectories} <= {task.id for task in tasks}
     assert len(trajectories) > 12
+    assert asked.through.total() > 24 and not asked.past
 
     for form, least in (("react", len(trajectories)), ("iterresearch", 2 * len(trajectories))):
         args = ["export", "--questions", "q.jsonl", "--trajectories", "t.jsonl", "--out", "s.jsonl", "--form", form]
