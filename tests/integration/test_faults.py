@@ -21,7 +21,7 @@ def test_nothing_that_breaks_outside_spoils_a_trajectory(tmp_path: Path) -> None
         if figure not in _TIMED and not judge(figures, figure, goal)["met"]
     }
     assert not missed
-    assert figures["fault_kinds"] >= 20
+    assert figures["tool_calls"] >= 9_000
     assert figures["not_found_without_evidence"] == 0
     assert figures["tool_calls"] >= 9_000
 

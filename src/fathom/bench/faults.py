@@ -58,6 +58,9 @@ from fathom.world.search.search_service import SearchServiceConfig as SerperConf
 NAME = "faults"
 SUMMARY = "an agent in a web of which three requests in ten break, beside the same without faults"
 GOALS: Mapping[str, Goal] = {
+    "tool_calls": (">=", "tool_calls_wanted"),
+    "fault_kinds": (">=", 20),
+    "model_faults_frac": (">=", "model_faults_wanted"),
     "error_texts_in_assistant": ("==", 0),
     "faults_read_as_evidence": ("==", 0),
     "poisoned_rows": ("==", 0),
@@ -72,6 +75,7 @@ _AT_ONCE = 256
 _SHARE = 0.3
 _CALLS_OF_A_TASK = 4  # two hops: search and visit, twice
 _TRIES = 6  # at each provider
+_MODEL_SHARE = 0.05  # of model calls that fail, all kinds together
 _MODEL = FaultRates(
     refused=0.01, timeout=0.005, rate_limited=0.01, retry_after=0.005, server_error=0.01, garbage=0.005, empty=0.005,
     slow_s=0.05, retry_after_s=0.05,
@@ -88,13 +92,14 @@ _NUMBER = re.compile(r"\[E\d+\]")
 
 @dataclass
 class Run:
-    """What became of all tasks in one web, in their order."""
+    """What became of all tasks in one web, in their order; `model` counts model calls by what they met."""
 
     trajectories: list[Trajectory]
     seconds: float
     web: FaultyWeb
     cache: Path
     calls: Path
+    model: Counter[str]
     texts: dict[str, str] = field(default_factory=dict)
 
 
@@ -108,7 +113,7 @@ def storm(options: BenchOptions, *, pages: int, calls: int, outage_s: float) -> 
     """The figures of so many tool calls in a world of so many pages."""
     config = ClosedConfig(pages=pages, seed=7)
     snapshot = ensure_closed("faults", options.scratch, config)
-    count = calls // _CALLS_OF_A_TASK
+    count = calls // _CALLS_OF_A_TASK + calls // 400  # one in a hundred more, since some tasks may end early
     kinds = QuestionConfig(shapes={"chain2": 1.0})
     pipeline = PipelineConfig(count=count, shard=min(count, 1000))
     outcome = make_questions(knowledge(config), kinds, pipeline, options.scratch / "shards")
@@ -120,7 +125,7 @@ def storm(options: BenchOptions, *, pages: int, calls: int, outage_s: float) -> 
         runs[name] = asyncio.run(_run(tasks, snapshot, options.scratch / name, name, outage_s))
     for name in ("calm", "backup"):
         _ask_again(tasks, runs[name], runs["storm"], snapshot, name)
-    return {"pages": pages, "tasks": len(tasks), **_figures(runs, outage_s)}
+    return {"pages": pages, "tasks": len(tasks), "tool_calls_wanted": calls, **_figures(runs, outage_s)}
 
 
 async def _run(
@@ -139,7 +144,8 @@ async def _run(
     )
     gateway = Gateway(cache=ResultCache(folder / "cache"), log=FileLog(folder / "calls.jsonl"))
     world, closing = web_world(gateway, web, only_backups=name == "backup")
-    ask = model or (lambda task: oracle_model(task, faulty=name == "storm"))
+    met: Counter[str] = Counter()
+    ask = model or (lambda task: oracle_model(task, faulty=name == "storm", met=met))
     attempt = attempts(lambda task, seed: ask(task), world)
     done: dict[int, Trajectory] = {}
     waiting = iter(enumerate(tasks))
@@ -154,7 +160,7 @@ async def _run(
     await gateway.close()
     await closing.close()
     trajectories = [done[number] for number in sorted(done)]
-    found = Run(trajectories, seconds, web, folder / "cache", folder / "calls.jsonl")
+    found = Run(trajectories, seconds, web, folder / "cache", folder / "calls.jsonl", met)
     found.texts = _texts(trajectories)
     return found
 
@@ -194,13 +200,16 @@ def web_world(gateway: Gateway, web: Web, *, only_backups: bool = False) -> tupl
     return GatedWorld("web", gateway, sources, config), live
 
 
-def oracle_model(task: Task, *, faulty: bool) -> ChatModel:
-    """The oracle for a task; a `faulty` one with the retries that get over it."""
+def oracle_model(task: Task, *, faulty: bool, met: Counter[str] | None = None) -> ChatModel:
+    """The oracle for a task; a `faulty` one with the retries that get over it, whose calls are counted in `met`."""
     oracle: ChatModel = OracleChat(task, 0)
     if not faulty:
         return oracle
     retry = Retry(RetryConfig(first_wait_s=0.05, max_wait_s=0.5))
-    return RetryingChat(FaultyChat(oracle, _MODEL, derive_seed(1, task.id)), retry)
+    model = FaultyChat(oracle, _MODEL, derive_seed(1, task.id))
+    if met is not None:
+        model.counts = met
+    return RetryingChat(model, retry)
 
 
 def _observed(trajectory: Trajectory) -> list[tuple[str, str, str | None]]:
@@ -227,12 +236,17 @@ def _figures(runs: Mapping[str, Run], outage_s: float) -> dict[str, Figure]:
     full = sum(call.status == "fault" for call in log)
     observed = [row for trajectory in storm.trajectories for row in _observed(trajectory)]
     met: Counter[str] = storm.web.met
+    model_calls = max(1, storm.model.total())
     return {
         "tool_calls": sum(trajectory.usage.tool_calls for trajectory in storm.trajectories),
         "requests": sum(call.attempts for call in log),
         "fault_kinds": sum(count > 0 for count in met.values()),
         "fault_kinds_known": len(KINDS),
         "faults_met": sum(met.values()),
+        "model_calls": model_calls,
+        "model_faults_frac": round(1 - storm.model["none"] / model_calls, 5),
+        # The share they are drawn with, less three standard deviations of so many draws.
+        "model_faults_wanted": round(_MODEL_SHARE - 3 * (_MODEL_SHARE * (1 - _MODEL_SHARE) / model_calls) ** 0.5, 5),
         "error_texts_in_assistant": sum(_marked(trajectory) for trajectory in storm.trajectories),
         "faults_read_as_evidence": sum(
             error is None and text not in (calm.texts.get(call), backup.texts.get(call))
