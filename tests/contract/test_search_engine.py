@@ -1,5 +1,6 @@
 """What every search engine must do, whatever service it asks: against a server on this machine that speaks as the
-service does, in good days and bad."""
+service does, in good days and bad. All of it goes through `EgressClient`, as in earnest: its addresses, bodies, limits
+and faults are what an engine meets."""
 
 import asyncio
 import json
@@ -13,11 +14,11 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from tests.chat_server import Answer
-from tests.loopback_web import LoopbackWeb
 from tests.search_services import CASES, KEY, QUERY, Fault, SearchServer, ServiceCase, hostile, key_of
 from tests.worlds import small_world
 
 from fathom.core.errors import ProviderFault, WorldUnavailableFault
+from fathom.sandbox.egress.client import EgressClient, EgressConfig
 from fathom.world.protocol import Hit
 from fathom.world.search.addresses import in_domain, is_page
 from fathom.world.search.engine import HttpEngine
@@ -29,11 +30,16 @@ from fathom.world.search.rows import SNIPPET_CHARS, TITLE_CHARS
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
+def client() -> EgressClient:
+    """What requests of a run to servers named by its user go through, with the operating system's own sockets."""
+    return EgressClient(EgressConfig(scope="private"))
+
+
 @asynccontextmanager
 async def serving(
     case: ServiceCase, *script: Answer, **settings: Any
 ) -> AsyncIterator[tuple[HttpEngine[Any], SearchServer]]:
-    web = LoopbackWeb()
+    web = client()
     async with SearchServer(case, *script) as server:
         try:
             yield case.engine(web, server.base, **settings), server
@@ -204,15 +210,15 @@ async def test_encodings_are_read_or_refused(case: ServiceCase) -> None:
 
 @each_case
 async def test_nobody_there_and_nobody_let_through(case: ServiceCase) -> None:
-    web = LoopbackWeb()
+    web = client()
     async with SearchServer(case) as server:
         gone = server.base
     with pytest.raises(WorldUnavailableFault) as raised:
         await case.engine(web, gone).search(SearchQuery(text=case.query))
     assert raised.value.kind == "refused"
     with pytest.raises(WorldUnavailableFault) as raised:
-        await case.engine(web, "https://elsewhere.example/api").search(SearchQuery(text=case.query))
-    assert raised.value.kind == "refused" and "elsewhere" not in str(raised.value) and raised.value.hint
+        await case.engine(web, "https://169.254.169.254/api").search(SearchQuery(text=case.query))
+    assert raised.value.kind == "refused" and "169.254" not in str(raised.value) and raised.value.hint
     await web.close()
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.loopback_web import CannedWeb
 from tests.mutations import mutate
 from tests.search_services import CASES, KEY, NOW, ServiceCase
 
 from fathom.core.errors import WorldUnavailableFault
 from fathom.sandbox.egress.protocol import WebReply
+from fathom.sandbox.egress.scripted import ScriptedWeb
 from fathom.world.protocol import Hit
 from fathom.world.search.addresses import canonical_url, host_of, in_domain, is_page
 from fathom.world.search.dates import iso_day, within
@@ -59,7 +59,7 @@ def done(coroutine: Coroutine[Any, Any, tuple[Hit, ...]]) -> tuple[Hit, ...]:
 
 def read(case: ServiceCase, body: bytes, text: str = "", status: int = 200) -> tuple[Hit, ...] | str:
     """The hits of a reply of these bytes, or the kind of the fault. Anything else is an error of this test."""
-    engine = case.engine(CannedWeb(lambda request: WebReply(status, request.url, {}, body)))
+    engine = case.engine(ScriptedWeb(lambda request: WebReply(status, request.url, {}, body)))
     try:
         hits = done(engine.search(SearchQuery(text=text or case.query)))
     except WorldUnavailableFault as fault:
@@ -108,7 +108,7 @@ def test_no_beginning_of_a_reply_passes_for_one(case: ServiceCase, data: st.Data
 def test_any_query_can_be_asked(text: str, k: int, case: ServiceCase) -> None:
     assert isinstance(read(case, b"", text or "x", status=500), str) or not one_line(text, 10_000)
     query = parse_query(text, k=k)
-    engine = case.engine(CannedWeb(lambda request: WebReply(503, request.url, {}, b"")))
+    engine = case.engine(ScriptedWeb(lambda request: WebReply(503, request.url, {}, b"")))
     try:
         assert done(engine.search(query)) == ()
     except WorldUnavailableFault as fault:

@@ -5,23 +5,25 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from tests.loopback_web import LoopbackWeb
 from tests.worlds import small_world
 
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError
+from fathom.sandbox.egress.protocol import WebReply
+from fathom.sandbox.egress.scripted import ScriptedWeb
 from fathom.sandbox.gateway.service import LaneConfig, paced
 from fathom.world.search.engine import HttpEngine
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.registry import SERVICES, documented_limits, engine, identity, label
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs" / "guides" / "search-engines.md"
+NOBODY = ScriptedWeb(lambda request: WebReply(503, request.url, {}, b""))
 KEYS = {name: SecretStr("canary") for name, service in SERVICES.items() if service.key != "none"}
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name != "searxng"])
 def test_every_engine_has_a_name(name: str) -> None:
-    made = engine(name, LoopbackWeb(), KEYS, contact="me@example.org")
+    made = engine(name, NOBODY, KEYS, contact="me@example.org")
     assert isinstance(made, HttpEngine) and made.name == name and "canary" not in repr(vars(made))
 
 
@@ -35,12 +37,12 @@ def test_every_engine_has_a_name(name: str) -> None:
     ],
 )
 def test_a_setting_behind_the_colon(spec: str, name: str) -> None:
-    assert engine(spec, LoopbackWeb()).name == name
+    assert engine(spec, NOBODY).name == name
 
 
 async def test_a_corpus_is_an_engine(tmp_path: Path) -> None:
     await small_world(tmp_path / "corpus").close()
-    made = engine(f"local:{tmp_path / 'corpus'}", LoopbackWeb())
+    made = engine(f"local:{tmp_path / 'corpus'}", NOBODY)
     hits = await made.search(SearchQuery(text="film director", k=2))
     assert made.name.startswith("local:small@") and len(hits) == 2
     await made.close()
@@ -63,7 +65,7 @@ async def test_a_corpus_is_an_engine(tmp_path: Path) -> None:
 )
 def test_a_spec_that_does_not_fit_says_what_would(spec: str, said: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        engine(spec, LoopbackWeb())
+        engine(spec, NOBODY)
     assert said in str(raised.value)
 
 
@@ -72,10 +74,10 @@ def test_a_missing_key_says_where_it_belongs() -> None:
     assert {service.name for service in required} == {"serper", "tavily", "brave", "exa"}
     for service in required:
         with pytest.raises(ConfigError) as raised:
-            engine(service.name, LoopbackWeb(), {service.name: SecretStr("")})
+            engine(service.name, NOBODY, {service.name: SecretStr("")})
         assert raised.value.hint == f"set {service.key_variable}"
         environment = Environment.read({service.key_variable: "k", "FATHOM_API_KEY": "another"})
-        assert engine(service.name, LoopbackWeb(), environment.keys).name == service.name
+        assert engine(service.name, NOBODY, environment.keys).name == service.name
 
 
 UNSTATED = {"searxng:http://x", "serper", "duckduckgo", "wikipedia", "wayback"}
@@ -87,12 +89,12 @@ STATED = {
 
 def test_engines_are_asked_as_hard_as_their_documentation_allows(tmp_path: Path) -> None:
     for spec, (rate_per_s, slots) in STATED.items():
-        made = engine(spec, LoopbackWeb(), KEYS, contact="me@example.org")
+        made = engine(spec, NOBODY, KEYS, contact="me@example.org")
         assert documented_limits(made) == paced(rate_per_s, slots), spec
     for spec, expected in (("crossref", paced(1, 1)), ("pubmed", paced(1.5)), ("github", paced(1 / 6))):
-        assert documented_limits(engine(spec, LoopbackWeb())) == expected, spec
+        assert documented_limits(engine(spec, NOBODY)) == expected, spec
     for spec in UNSTATED:
-        assert documented_limits(engine(spec, LoopbackWeb(), KEYS)) == LaneConfig()
+        assert documented_limits(engine(spec, NOBODY, KEYS)) == LaneConfig()
     assert {spec.partition(":")[0] for spec in {*UNSTATED, *STATED}} == set(SERVICES)
 
 
@@ -143,8 +145,8 @@ def test_the_guide_says_how_hard_engines_are_asked() -> None:
     told = {name.strip(" `"): (rate, slots) for name, rate, slots in lines if name.strip(" `") in SERVICES}
     assert set(told) == {spec.partition(":")[0] for spec in STATED}
     for name, (rate, slots) in told.items():
-        bare = documented_limits(engine(name, LoopbackWeb(), required()))
-        full = documented_limits(engine(name, LoopbackWeb(), KEYS, contact="me@example.org"))
+        bare = documented_limits(engine(name, NOBODY, required()))
+        full = documented_limits(engine(name, NOBODY, KEYS, contact="me@example.org"))
         for numbers, given in ((rate, (bare.rate_per_s, full.rate_per_s)), (slots, (bare.slots, full.slots))):
             said = [_number(number) for number in re.findall(r"\d+(?:/\d+)?", numbers)]
             assert said == pytest.approx(list(dict.fromkeys(given))), name

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.loopback_web import CannedWeb
 from tests.search_services import CASES, KEY, QUERY, Asked, ServiceCase
 
 from fathom.core.errors import WorldUnavailableFault
 from fathom.sandbox.egress.protocol import WebReply, WebRequest
+from fathom.sandbox.egress.scripted import ScriptedWeb
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchQuery
 
@@ -33,7 +33,7 @@ def asked(name: str, query: SearchQuery, **settings: Any) -> tuple[WebRequest, d
 
     case = BY_NAME[name]
     url = settings.pop("url", "https://service.example/api")
-    engine = case.engine(CannedWeb(answer), url, **settings)
+    engine = case.engine(ScriptedWeb(answer), url, **settings)
     coroutine = engine.search(query)
     with pytest.raises(WorldUnavailableFault):
         coroutine.send(None)
@@ -45,7 +45,7 @@ def asked(name: str, query: SearchQuery, **settings: Any) -> tuple[WebRequest, d
 def read(case: ServiceCase, content: Any, query: str = QUERY, **settings: Any) -> tuple[Hit, ...]:
     """The hits of a reply."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    engine = case.engine(CannedWeb(lambda request: WebReply(200, request.url, {}, body)), **settings)
+    engine = case.engine(ScriptedWeb(lambda request: WebReply(200, request.url, {}, body)), **settings)
     try:
         engine.search(SearchQuery(text=query)).send(None)
     except StopIteration as done:
@@ -226,7 +226,7 @@ def test_crossref_dates_may_be_years_and_abstracts_are_markup() -> None:
 def test_pubmed_asks_for_ids_and_then_for_what_they_are() -> None:
     case = BY_NAME["pubmed"]
     replies = [case.content("found.json"), case.content("summary.json")]
-    web = CannedWeb(lambda request: WebReply(200, request.url, {}, replies[len(web.asked) - 1]))
+    web = ScriptedWeb(lambda request: WebReply(200, request.url, {}, replies[len(web.asked) - 1]))
     with pytest.raises(StopIteration) as done:
         case.engine(web, "https://eutils.example/eutils", contact="me@example.org").search(
             NARROW.model_copy(update={"domains": ()})
@@ -281,7 +281,7 @@ def test_wayback_looks_under_an_address(query: SearchQuery, wanted: dict[str, st
 
 
 def test_wayback_cannot_be_asked_about_words() -> None:
-    engine = BY_NAME["wayback"].engine(CannedWeb(lambda request: WebReply(200, request.url, {}, b"[]")))
+    engine = BY_NAME["wayback"].engine(ScriptedWeb(lambda request: WebReply(200, request.url, {}, b"[]")))
     with pytest.raises(WorldUnavailableFault) as raised:
         engine.search(SearchQuery(text="salt road film")).send(None)
     assert raised.value.kind == "rejected" and "site:" in raised.value.hint
