@@ -24,12 +24,17 @@ class ScriptedProvider:
     """Does one step after another, the last one for ever; `asked` are the requests with their times."""
 
     def __init__(
-        self, name: str, steps: Iterable[Step | tuple[Step, ...]], *, limits: LaneConfig = LaneConfig()
+        self,
+        name: str,
+        steps: Iterable[Step | tuple[Step, ...]],
+        *,
+        limits: LaneConfig = LaneConfig(),
+        confirms: bool = True,
     ) -> None:
         self.name, self.steps = name, list(steps)
         self.asked: list[tuple[float, str]] = []
         self.running = self.most = 0
-        self.provider = Provider(name, self.ask, limits, cost=0.001)
+        self.provider = Provider(name, self.ask, limits, cost=0.001, confirms=confirms)
 
     async def ask(self, request: str) -> str:
         self.asked.append((asyncio.get_running_loop().time(), request))

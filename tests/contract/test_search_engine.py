@@ -112,11 +112,30 @@ async def test_only_an_empty_list_says_that_nothing_was_found(case: ServiceCase)
 
 
 @each_case
-async def test_a_query_of_nothing_asks_nothing(case: ServiceCase) -> None:
+async def test_a_query_of_nothing_asks_nobody_and_finds_nothing_out(case: ServiceCase) -> None:
     async with serving(case) as (engine, server):
-        for text in ("", "  \n", "\x00\x01"):
-            assert await engine.search(SearchQuery(text=text)) == ()
+        for query in (
+            SearchQuery(text=""),
+            SearchQuery(text="  \n"),
+            SearchQuery(text="\x00\x01"),
+            SearchQuery(text="", since="2024-01-01", without_domains=("x.com",)),
+        ):
+            with pytest.raises(WorldUnavailableFault) as raised:
+                await engine.search(query)
+            assert raised.value.kind == "rejected"
     assert server.requests == []
+
+
+@each_case
+async def test_the_pages_of_a_domain_are_asked_for_where_that_can_be_done(case: ServiceCase) -> None:
+    async with serving(case, case.answer(case.none)) as (engine, server):
+        query = SearchQuery(text="", domains=("harbours.example",))
+        if engine.traits.domains_alone:
+            assert await engine.search(query) == () and len(server.requests) == 1
+        else:
+            with pytest.raises(WorldUnavailableFault) as raised:
+                await engine.search(query)
+            assert raised.value.kind == "rejected" and server.requests == []
 
 
 @each_case

@@ -45,6 +45,7 @@ from fathom.sandbox.gateway.service import LaneConfig, ServiceConfig
 from fathom.synth.pipeline import PipelineConfig
 from fathom.synth.questions import QuestionConfig
 from fathom.synth.trajectories.oracle import OracleChat
+from fathom.tools.search import NOTES
 from fathom.world.gated import GatedConfig, GatedWorld, web_sources
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
 from fathom.world.reader.protocol import PageReader
@@ -52,7 +53,7 @@ from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
 from fathom.world.search.engine import HttpEngine
 from fathom.world.search.engines.searxng import SEARXNG, SearxngConfig
 from fathom.world.search.engines.serper import SERPER
-from fathom.world.search.protocol import SearchEngine
+from fathom.world.search.protocol import DescribedEngine
 from fathom.world.search.search_service import SearchServiceConfig as SerperConfig
 
 NAME = "faults"
@@ -84,7 +85,7 @@ _MODEL = FaultRates(
 _MARKS = ("scripted:", "connection refused", "answered 429", "answered 500", "not JSON", "<html", "no answer in",
           "Prove that you are human", "Too many requests", "reply is empty", ".example.org:")  # fmt: skip
 _SAID_OF_BACKUPS = (
-    "(The usual search did not answer; these are from another one.)\n\n",
+    *(f"{NOTES[note]}\n\n" for note in ("backup", "elsewhere")),
     "\n(It was read in another way than usual; parts of it may be missing.)",
 )
 _NUMBER = re.compile(r"\[E\d+\]")
@@ -186,7 +187,7 @@ def web_world(gateway: Gateway, web: Web, *, only_backups: bool = False) -> tupl
     service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=_TRIES, first_wait_s=0.05, max_wait_s=1.0)
     read = service.model_copy(update={"unauthorised_rest_s": 0.0})
     config = GatedConfig(search=service, read=read, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
-    engines: list[SearchEngine] = [
+    engines: list[DescribedEngine] = [
         HttpEngine(SEARXNG, SearxngConfig(url=f"https://{FIRST}"), web),
         HttpEngine(SERPER, SerperConfig(url=f"https://{SECOND}/search", api_key=SecretStr("canary-key")), web),
     ]

@@ -47,7 +47,7 @@ from fathom.world.reader.extract import extract
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
 from fathom.world.reader.media import charset_of, form_of
 from fathom.world.reader.parser import PageParser, Parsed
-from fathom.world.search.protocol import SearchQuery
+from fathom.world.search.protocol import EngineTraits, SearchQuery
 
 SINKS = ("search", "web", "scholar", "mcp", "report html", "report markdown")
 _AT = "2026-01-01T00:00:00Z"
@@ -135,6 +135,8 @@ class InPlaceParser(PageParser):
 
 class Engine:
     """A search service that finds the same for every query."""
+
+    traits = EngineTraits(general=True)
 
     def __init__(self, name: str, hits: tuple[Hit, ...], sent: list[str]) -> None:
         self.name, self._hits, self._sent = name, hits, sent

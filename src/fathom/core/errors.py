@@ -74,6 +74,10 @@ class AccessDeniedError(FathomError):
     """The rules of this run do not allow it: an address, a file, a command. The model may see this."""
 
 
+class QueryError(FathomError):
+    """A query that nobody can be asked, such as filters without words. The model may see this."""
+
+
 class ProviderFault(FathomError):
     """A service outside could not do what it was asked, for reasons that say nothing about what was asked for.
 

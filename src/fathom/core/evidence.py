@@ -4,9 +4,10 @@ from typing import Literal
 
 from fathom.core.model import Frozen
 
-Degraded = Literal["", "backup", "stale", "alone", "unconfirmed"]
-"""Where an answer is not what the first provider says now: another one's; an older one, since nobody answers; an empty
-one of the only provider there is; an empty one that no second provider could confirm, which is not believed."""
+Degraded = Literal["", "backup", "elsewhere", "stale", "alone", "unconfirmed"]
+"""Where an answer is not what the first provider says now: another one's, since the first did not answer; another
+one's, since the first found nothing; an older one, since nobody answers; an empty one of the only provider whose word
+counts; an empty one that no second provider could confirm, which is not believed."""
 
 
 class Evidence(Frozen):

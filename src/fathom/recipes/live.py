@@ -20,7 +20,7 @@ from fathom.world.reader.parser import PageParser
 from fathom.world.reader.protocol import PageReader
 from fathom.world.reader.robots import Robots
 from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
-from fathom.world.search.protocol import SearchEngine
+from fathom.world.search.protocol import DescribedEngine, SearchEngine
 from fathom.world.search.registry import LOCAL, SERVICES, documented_limits, engine, identity
 
 CALLS, _ANSWERS = "calls.jsonl", "answers.sqlite"
@@ -93,7 +93,7 @@ def engine_limits(found: SearchEngine, *layers: Mapping[str, LaneChanges]) -> La
     return limits
 
 
-def search_engine(spec: str, web: Web, environment: Environment, config: WebConfig) -> SearchEngine:
+def search_engine(spec: str, web: Web, environment: Environment, config: WebConfig) -> DescribedEngine:
     """The engine of a spec; it leaves `web` open."""
     return engine(spec, web, environment.keys, contact=environment.contact, timeout_s=config.timeout_s)
 

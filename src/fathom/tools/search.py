@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import ToolError, WorldUnavailableFault
+from fathom.core.errors import QueryError, ToolError, WorldUnavailableFault
 from fathom.core.message import ToolSpec
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.world.protocol import Hit, NoHits
@@ -34,10 +34,12 @@ SPEC = ToolSpec(
 
 _SATURATED = "The search is at its limit just now. This is no sign that nothing exists; try again later."
 _UNREACHED = "The search service could not be reached. This is no sign that nothing exists."
-_NOTES = {
+NOTES = {
     "backup": "(The usual search did not answer; these are from another one.)",
+    "elsewhere": "(The usual search found nothing; these are from another one.)",
     "stale": "(The search does not answer now; these are what it found earlier.)",
 }
+"""What is said above hits that did not come the usual way, by their note."""
 _ALONE = " (one engine only; nothing confirms that there is nothing)"
 
 
@@ -51,7 +53,7 @@ class SearchConfig(Config):
 
 class Search:
     """Gives a numbered list per query. One query's failure does not spoil the others; when the world answers none,
-    the call is an error of kind `upstream`, never "nothing found"."""
+    the call is an error of kind `upstream`, never "nothing found"; of kind `arguments` when it can be asked none."""
 
     spec = SPEC
 
@@ -70,10 +72,14 @@ class Search:
         )
         parts: list[str] = []
         pages: dict[str, str] = {}
+        faults: list[WorldUnavailableFault] = []
         answered = 0
         for query, hits in zip(queries, found, strict=True):
             if isinstance(hits, WorldUnavailableFault):
+                faults.append(hits)
                 parts.append(f'The search for "{query}" could not be made. That says nothing about what exists.')
+            elif isinstance(hits, QueryError):
+                parts.append(f'The query "{query}" was not sent: {hits}.')
             elif isinstance(hits, BaseException):
                 raise hits
             else:
@@ -83,8 +89,10 @@ class Search:
                     context.boundary.show(f"{hit.title}\n{hit.snippet}", (hit.url,), private=private)
                 parts.append(self._listing(query, hits))
                 pages.update((hit.url, hit.title) for hit in hits if hit.url not in pages)
+        if not answered and not faults:
+            raise ToolError("arguments", f"search: {' '.join(parts)}")
         if not answered:
-            full = all(isinstance(fault, WorldUnavailableFault) and fault.kind == "saturated" for fault in found)
+            full = all(fault.kind == "saturated" for fault in faults)
             raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         if len(asked) > len(queries):
             parts.append(f"Left out, more than {len(queries)} queries in one call: {'; '.join(asked[len(queries) :])}")
@@ -92,7 +100,7 @@ class Search:
             text="\n=======\n".join(parts),
             urls=tuple(pages),
             titles=tuple(pages.values()),
-            infra=answered < len(queries),
+            infra=bool(faults),
         )
 
     def _listing(self, query: str, hits: tuple[Hit, ...]) -> str:
@@ -100,7 +108,7 @@ class Search:
             note = _ALONE if isinstance(hits, NoHits) and hits.note == "alone" else ""
             return f'No page matches "{query}"{note}. Other words may help.'
         rows = [f'{len(hits)} pages for "{query}":']
-        rows += [_NOTES[note] for note in dict.fromkeys(hit.note for hit in hits) if note in _NOTES]
+        rows += [NOTES[note] for note in dict.fromkeys(hit.note for hit in hits) if note in NOTES]
         for number, hit in enumerate(hits, 1):
             snippet = " ".join(hit.snippet.split())
             if len(snippet) > self._config.snippet_chars:

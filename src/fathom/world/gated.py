@@ -4,7 +4,7 @@ The same for every world: the live web is engines and readers, and any other wor
 own. What the model must know of how an answer came about stands in `note` of hits and pages.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import ProviderFault, WorldUnavailableFault
+from fathom.core.errors import ProviderFault, QueryError, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
@@ -22,7 +22,8 @@ from fathom.world.reader.protocol import PageReader, ReadPage
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import TidyConfig, tidy
 from fathom.world.search.gated import noted
-from fathom.world.search.protocol import SearchEngine, SearchQuery
+from fathom.world.search.markup import one_line
+from fathom.world.search.protocol import DescribedEngine, SearchQuery
 from fathom.world.search.query import parse_query
 
 A = TypeVar("A")
@@ -50,8 +51,9 @@ class GatedConfig(Config):
 @dataclass(frozen=True)
 class Sources:
     """What a world is asked of. The versions change where the same may be answered otherwise: the hash of a corpus.
-    `web` says that queries may have operators, and that what is found has near duplicates and too much of one site.
-    `of` gives the sources of one attempt where attempts are kept apart."""
+    `web` says that queries may have operators, and that what is found has near duplicates and too much of one site;
+    `domains_alone` that it can be asked for the pages of a domain without words. `of` gives the sources of one attempt
+    where attempts are kept apart."""
 
     search: tuple[Provider[SearchQuery, tuple[Hit, ...]], ...]
     read: tuple[Provider[str, ReadPage], ...]
@@ -59,11 +61,12 @@ class Sources:
     version: str = ""
     read_version: str = ""
     web: bool = False
+    domains_alone: bool = False
     of: "Callable[[str], Sources] | None" = None
 
 
 def web_sources(
-    engines: Sequence[SearchEngine],
+    engines: Sequence[DescribedEngine],
     readers: Sequence[PageReader],
     config: GatedConfig,
     *,
@@ -75,14 +78,29 @@ def web_sources(
     names = told_apart([engine.name for engine in engines])
     return Sources(
         search=tuple(
-            Provider(name, engine.search, config.engines.get(engine.name, config.engine))
+            Provider(
+                name, _asker(engine), config.engines.get(engine.name, config.engine), confirms=engine.traits.general
+            )
             for name, engine in zip(names, engines, strict=True)
         ),
         read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
         version=version,
         read_version=read_version,
         web=True,
+        domains_alone=any(engine.traits.domains_alone for engine in engines),
     )
+
+
+def _asker(engine: DescribedEngine) -> Callable[[SearchQuery], Awaitable[tuple[Hit, ...]]]:
+    """Asks for no spare hits that would have to be paid for."""
+    cheap = engine.traits.cheap_k
+
+    async def ask(query: SearchQuery) -> tuple[Hit, ...]:
+        if cheap is not None and query.k > cheap:
+            query = query.model_copy(update={"k": max(cheap, query.k - _SPARE)})
+        return await engine.search(query)
+
+    return ask
 
 
 def _lane_of(reader: PageReader) -> Callable[[str], str]:
@@ -144,7 +162,7 @@ class GatedWorld:
     ) -> None:
         self.name, self._gateway, self._owned = name, gateway, owned
         self._sources, self._config = sources, config
-        self._web, self._tidy = sources.web, config.tidy
+        self._web, self._domains_alone, self._tidy = sources.web, sources.domains_alone, config.tidy
         self._search = Service(
             name="search",
             providers=sources.search,
@@ -168,7 +186,7 @@ class GatedWorld:
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         if not query.strip():
             return ()
-        asked = parse_query(query, k=k + _SPARE) if self._web else SearchQuery(text=query, k=max(1, k))
+        asked = self._parsed(query, k) if self._web else SearchQuery(text=query, k=max(1, k))
         answer = await self._gateway.ask(self._search, asked)
         hits = _got(answer)
         if answer.degraded == "alone":
@@ -177,6 +195,13 @@ class GatedWorld:
             # Who asks for some sites by name wants more than a few hits of them.
             hits = tidy(hits, k, self._tidy.model_copy(update={"per_domain": 0}) if asked.domains else self._tidy)
         return noted(hits, answer.degraded)
+
+    def _parsed(self, query: str, k: int) -> SearchQuery:
+        asked = parse_query(query, k=k + _SPARE)
+        if not one_line(asked.text, len(asked.text)) and not (asked.domains and self._domains_alone):
+            # Nobody could be asked, which must not pass for two engines that found nothing.
+            raise QueryError("it holds no words to search for, only what narrows a search")
+        return asked
 
     async def open(self, url: str) -> Page:
         answer = await self._gateway.ask(self._read, url)

@@ -2,13 +2,14 @@
 
 from typing import Any, Protocol, runtime_checkable
 
-from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, WorldUnavailableFault
+from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, QueryError, WorldUnavailableFault
 from fathom.core.evidence import Degraded, Page
 from fathom.core.model import Frozen
 
 RAISED: dict[str, type[FathomError]] = {
     "not_found": PageNotFoundError,
     "denied": AccessDeniedError,
+    "query": QueryError,
     "unavailable": WorldUnavailableFault,
 }
 """What a world raises, by the name it goes by in records."""
@@ -88,7 +89,8 @@ class World(Protocol):
 
     async def search(self, query: str, k: int = 10) -> tuple[Hit, ...]:
         """At most `k` hits, best first, at most one per page; empty when nothing matches, `NoHits` where that is to be
-        told with a note. Total over `query`."""
+        told with a note. Total over `query`, but for `QueryError` where operators narrow a search and it has no words
+        besides."""
         ...
 
     async def open(self, url: str) -> Page:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,14 @@ from tests.gateways import down, gateway
 from tests.virtual_time import run_virtual
 
 from fathom.core.budget import Meter
-from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, ToolError, WorldUnavailableFault
+from fathom.core.errors import (
+    AccessDeniedError,
+    FathomError,
+    PageNotFoundError,
+    QueryError,
+    ToolError,
+    WorldUnavailableFault,
+)
 from fathom.core.events import MemoryJournal
 from fathom.core.evidence import Page
 from fathom.core.model import content_hash
@@ -35,21 +42,25 @@ from fathom.world.reader.service import ServiceReader
 from fathom.world.recorded import RecordedWorld, RecordingWorld
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import TidyConfig
-from fathom.world.search.protocol import SearchQuery
+from fathom.world.search.protocol import EngineTraits, SearchQuery
 
 HIT = Hit(url="https://example.org/a", title="A", snippet="about a")
 
 
 class Engine:
-    """Says the same to every query; `times` are those of the requests."""
+    """Says the same to every query; `times` are those of the requests, `ks` how many hits they asked for."""
 
-    def __init__(self, name: str, said: tuple[Hit, ...] | FathomError) -> None:
-        self.name, self.said, self.asked = name, said, 0
+    def __init__(
+        self, name: str, said: tuple[Hit, ...] | FathomError, traits: EngineTraits = EngineTraits(general=True)
+    ) -> None:
+        self.name, self.said, self.asked, self.traits = name, said, 0, traits
         self.times: list[float] = []
+        self.ks: list[int] = []
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         self.asked += 1
         self.times.append(asyncio.get_running_loop().time())
+        self.ks.append(query.k)
         if isinstance(self.said, FathomError):
             raise self.said
         return self.said
@@ -97,6 +108,17 @@ def test_a_second_engine_stands_in_and_the_model_is_told() -> None:
         (hit,) = await world.search("a")
         assert hit.note == "backup"
         assert "from another one" in await observed(world, Search(), query=["a"])
+
+    run_virtual(main())
+
+
+def test_that_the_first_engine_found_nothing_is_not_told_as_its_silence() -> None:
+    async def main() -> None:
+        world = web([Engine("one", ()), Engine("two", (HIT,))])
+        (hit,) = await world.search("a")
+        assert hit.note == "elsewhere"
+        text = await observed(world, Search(), query=["a"])
+        assert "(The usual search found nothing; these are from another one.)" in text and "did not answer" not in text
 
     run_virtual(main())
 
@@ -181,6 +203,71 @@ def test_that_the_only_engine_finds_nothing_is_believed_and_the_model_is_told(tm
         assert await observed(RecordedWorld(tmp_path / "said"), Search(), query=["a"]) == said
         both = web([Engine("one", ()), Engine("two", ())])
         assert await observed(both, Search(), query=["a"]) == 'No page matches "a". Other words may help.'
+
+    run_virtual(main())
+
+
+def test_an_engine_of_one_site_does_not_confirm_that_the_web_has_nothing() -> None:
+    async def main() -> None:
+        github = Engine("github", (), EngineTraits())
+        world = web([Engine("one", ()), github])
+        assert "one engine only" in await observed(world, Search(), query=["a"])
+        assert github.asked == 1, "it could have found something"
+        assert "one engine only" not in await observed(
+            web([Engine("one", ()), Engine("two", ())]), Search(), query=["a"]
+        )
+
+    run_virtual(main())
+
+
+FILTERS = ("after:2024-01-01", "-site:x.com", "before:2024 after:2020 -site:a.org", "site:x.com", "\x00\x01")
+BY_DOMAIN = EngineTraits(general=True, domains_alone=True)
+
+
+def test_a_query_of_filters_alone_is_the_models_to_mend_and_nobody_is_asked(tmp_path: Path) -> None:
+    async def main() -> None:
+        engines = [Engine("one", ()), Engine("two", ())]
+        made = web(engines)
+        opened: list[Callable[[], World]] = [
+            lambda: made,
+            lambda: JournaledWorld(made, MemoryJournal(), Meter()),
+            lambda: RecordingWorld(made, tmp_path / "said"),
+            lambda: RecordedWorld(tmp_path / "said"),
+        ]
+        for world in (opener() for opener in opened):
+            for query in FILTERS:
+                with pytest.raises(ToolError, match=r"was not sent: it holds no words") as caught:
+                    await observed(world, Search(), query=[query])
+                assert caught.value.kind == "arguments"
+        assert [engine.asked for engine in engines] == [0, 0]
+        both = await observed(made, Search(), query=["after:2024", "salt"])
+        assert 'The query "after:2024" was not sent: it holds no words' in both and 'No page matches "salt"' in both
+        assert await made.search("  ") == ()
+
+    run_virtual(main())
+
+
+def test_a_domain_alone_is_asked_for_where_an_engine_can_be_asked_for_it() -> None:
+    async def main() -> None:
+        able = Engine("two", (HIT,), BY_DOMAIN)
+        world = web([Engine("one", down("rejected")), able])
+        assert await world.search("site:example.org")
+        for query in ("-site:x.com", "after:2024"):
+            with pytest.raises(QueryError):
+                await world.search(query)
+        assert able.asked == 1
+
+    run_virtual(main())
+
+
+def test_no_spare_hits_are_asked_for_where_they_are_paid_for() -> None:
+    async def main() -> None:
+        dear, free = Engine("one", (HIT,), EngineTraits(general=True, cheap_k=10)), Engine("two", (HIT,))
+        for engine, asked in ((dear, [8, 10, 10, 12]), (free, [8, 13, 15, 17])):
+            world = web([engine])
+            for k in (3, 8, 10, 12):
+                await world.search("a", k)
+            assert engine.ks == asked
 
     run_virtual(main())
 

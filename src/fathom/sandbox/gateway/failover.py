@@ -32,6 +32,7 @@ class _Candidate(Generic[Q, A]):
     tries: int = 0
     not_before: float = 0.0
     spent: bool = False
+    empty: bool = False
 
 
 class Failover(Generic[Q, A]):
@@ -133,21 +134,26 @@ class Failover(Generic[Q, A]):
             lane.breaker.succeed(self._clock(), trial=trial)
         if not service.empty(value):
             return self._answer(provider.name, value=value, degraded=self._degraded(candidate))
-        if not self._confirms(candidate, value):
-            return None
-        alone = len(self._candidates) == 1 and not service.final
-        return self._answer(provider.name, value=value, degraded="alone" if alone else "")
+        return self._empty(candidate, value)
 
     def _degraded(self, candidate: _Candidate[Q, A]) -> Degraded:
-        return "" if candidate is self._candidates[0] else "backup"
+        first = self._candidates[0]
+        if candidate is first:
+            return ""
+        return "elsewhere" if first.empty else "backup"
 
-    def _confirms(self, candidate: _Candidate[Q, A], value: A) -> bool:
-        """Whether an empty answer is to be believed: a second provider said so, or there is no other at all."""
-        if self._unconfirmed is not None or len(self._candidates) == 1:
-            return True
-        candidate.spent = True
+    def _empty(self, candidate: _Candidate[Q, A], value: A) -> Answer[A] | None:
+        """An empty answer where it is to be believed: a second provider whose word counts said so too, or all did that
+        there are. Where nobody's word counts for the others' (`Provider.confirms`), each one's does."""
+        candidate.spent = candidate.empty = True
+        counted = [other for other in self._candidates if other.provider.confirms] or self._candidates
+        if sum(other.empty for other in counted) > 1:
+            return self._answer(candidate.provider.name, value=value)
+        if all(other.empty for other in self._candidates):
+            degraded: Degraded = "" if self._service.final else "alone"
+            return self._answer(candidate.provider.name, value=value, degraded=degraded)
         self._unconfirmed = self._answer(candidate.provider.name, value=value)
-        return False
+        return None
 
     def _failed(self, candidate: _Candidate[Q, A], fault: ProviderFault, *, trial: bool, blamed: bool = True) -> None:
         config, lane, now = self._service.config, candidate.lane, self._clock()

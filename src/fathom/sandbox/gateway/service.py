@@ -83,13 +83,15 @@ class Codec(Protocol[A]):
 class Provider(Generic[Q, A]):
     """One way to have a request answered. `ask` raises `ProviderFault` where it could not, and one of the service's
     `facts` where the answer is an error. `cost` is in US dollars per call. `lane` names what limits, breaker and pauses
-    are kept for where that is not the provider but, say, the host that a request goes to."""
+    are kept for where that is not the provider but, say, the host that a request goes to. `confirms` is False for one
+    that sees another part than the rest: that it finds nothing confirms nothing that they say."""
 
     name: str
     ask: Callable[[Q], Awaitable[A]]
     limits: LaneConfig = field(default_factory=LaneConfig)
     cost: float = 0.0
     lane: Callable[[Q], str] | None = None
+    confirms: bool = True
 
 
 def told_apart(names: Sequence[str]) -> tuple[str, ...]:
@@ -121,8 +123,9 @@ class Service(Generic[Q, A]):
     answers (the hash of a corpus). `check` raises `ProviderFault` for an answer that is none, before it is cached.
     Where calls have effects of their own `shared` is False, so that equal ones at one time stay several.
     `keeps` tells answers that may go into the cache, which others share.
-    `empty` tells answers that say nothing is there: these need a second provider's word where there is one, and are
-    noted as `alone` where there is none, unless a sole provider's word is `final`, as of a corpus about itself.
+    `empty` tells answers that say nothing is there: these need the word of a second provider that `confirms` where
+    there is one, and are noted as `alone` where there is none, unless a sole provider's word is `final`, as of a corpus
+    about itself.
     `facts` are the errors that are answers, by their names in the cache."""
 
     name: str

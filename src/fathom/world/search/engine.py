@@ -13,7 +13,7 @@ from fathom.sandbox.gateway.service import LaneConfig
 from fathom.world.protocol import Hit
 from fathom.world.search.markup import one_line
 from fathom.world.search.narrow import fitting
-from fathom.world.search.protocol import SearchQuery
+from fathom.world.search.protocol import EngineTraits, SearchQuery
 from fathom.world.search.reply import content_of, rejected
 from fathom.world.search.search_service import C, SearchService
 
@@ -36,10 +36,14 @@ class HttpEngine(Generic[C]):
         """How hard the service allows itself to be asked, with this configuration."""
         return self._service.limits(self._config)
 
+    @property
+    def traits(self) -> EngineTraits:
+        """What the service covers and what more hits of it cost."""
+        service = self._service
+        return EngineTraits(service.general, "domains" in service.passes, service.cheap_k)
+
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         asked = self._asked(query)
-        if not asked.text and not asked.domains:
-            return ()
         try:
             hits = await self._hits(asked)
         except AccessDeniedError:
@@ -63,6 +67,8 @@ class HttpEngine(Generic[C]):
 
     async def _hits(self, query: SearchQuery) -> tuple[Hit, ...]:
         passes = self._service.passes
+        if not query.text and not query.domains:
+            rejected("the query has no words")  # nobody was asked, so it is not that nothing was found
         if not query.text and "domains" not in passes:
             rejected("it cannot be asked for the pages of a domain")
         given = await self._ask(query)

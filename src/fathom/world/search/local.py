@@ -3,7 +3,7 @@
 from fathom.core.errors import WorldUnavailableFault
 from fathom.world.protocol import Hit, World
 from fathom.world.search.narrow import fitting
-from fathom.world.search.protocol import SearchQuery
+from fathom.world.search.protocol import EngineTraits, SearchQuery
 
 _MORE = 5  # times as many hits are asked for when some of them will be filtered out
 
@@ -12,15 +12,15 @@ class LocalEngine:
     """Searches `world`, which it owns and closes. Filters by what stands in the hits: their addresses and dates.
     `private` marks them as of the user's own documents."""
 
+    traits = EngineTraits()
+
     def __init__(self, world: World, *, private: bool = False) -> None:
         self._world, self._private = world, private
         self.name = f"local:{world.name}"
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         if not query.text.strip():
-            if query.domains:
-                raise WorldUnavailableFault(f"{self.name}: cannot be asked for the pages of a domain", kind="rejected")
-            return ()
+            raise WorldUnavailableFault(f"{self.name}: cannot be asked without words", kind="rejected")
         filtered = bool(query.domains or query.without_domains or query.since or query.until)
         given = await self._world.search(query.text, query.k * _MORE if filtered else query.k)
         kept = fitting(given, query, dated=True)

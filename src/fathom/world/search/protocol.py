@@ -1,5 +1,6 @@
 """What a search engine is asked and what it is."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Protocol
 
@@ -43,8 +44,8 @@ class SearchQuery(Frozen):
 
 class SearchEngine(Protocol):
     """One search service. `search` gives at most `k` hits, best first. Raises `WorldUnavailableFault` with its kind for
-    anything that is not a whole, well-formed reply to this query; it is empty only where the service itself says that
-    nothing was found, and for a query of no words and no domains, which asks for nothing."""
+    anything that is not a whole, well-formed reply to this query, and for a query of no words that it cannot be asked;
+    it is empty only where the service itself says that nothing was found."""
 
     @property
     def name(self) -> str: ...
@@ -52,3 +53,22 @@ class SearchEngine(Protocol):
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]: ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class EngineTraits:
+    """What decides which engine is asked for what, and what its word is worth. `general`: it indexes the web at large,
+    so that its finding nothing confirms another one's; what indexes one site or one kind of thing confirms nothing of
+    the web. `domains_alone`: it can be asked for the pages of a domain without words. `cheap_k`: a search of more hits
+    costs more; none: the number makes no difference."""
+
+    general: bool = False
+    domains_alone: bool = False
+    cheap_k: int | None = None
+
+
+class DescribedEngine(SearchEngine, Protocol):
+    """A search engine that says what it is, so that it can be one of several."""
+
+    @property
+    def traits(self) -> EngineTraits: ...

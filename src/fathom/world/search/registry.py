@@ -31,7 +31,7 @@ from fathom.world.search.engines.tavily import TAVILY
 from fathom.world.search.engines.wayback import WAYBACK
 from fathom.world.search.engines.wikipedia import WIKIPEDIA
 from fathom.world.search.local import LocalEngine
-from fathom.world.search.protocol import SearchEngine
+from fathom.world.search.protocol import DescribedEngine, SearchEngine
 from fathom.world.search.search_service import SearchService
 from fathom.world.simulated import SimulatedWorld
 
@@ -47,7 +47,7 @@ LOCAL = "local"
 
 def engine(
     spec: str, web: Web, keys: Mapping[str, SecretStr] | None = None, *, contact: str = "", timeout_s: float = 20.0
-) -> SearchEngine:
+) -> DescribedEngine:
     """The engine that `spec` names, over `web`. `keys` are those of services by their names (`Environment.keys`),
     `contact` a mail address for those that ask for one.
 

@@ -76,7 +76,8 @@ class SearchService(Generic[C]):
     """One service. `request` makes a request of a query whose `k` and length are within bounds. `read` makes hits of a
     reply's content, or the next request where one is not enough; it raises `WorldUnavailableFault` for whatever it was
     not promised; `garbage_hint` says what to do about a reply of another form. `argument` is the setting that stands
-    behind the colon of a spec, as in `wikipedia:de`. `limits` says how hard its documentation allows it to be asked."""
+    behind the colon of a spec, as in `wikipedia:de`. `limits` says how hard its documentation allows it to be asked.
+    `general` and `cheap_k` are as in `EngineTraits`; who passes on domains takes a query of nothing else."""
 
     name: str
     url: str
@@ -88,6 +89,8 @@ class SearchService(Generic[C]):
     key: Key = "none"
     max_k: int = 50
     max_chars: int = 400
+    general: bool = False
+    cheap_k: int | None = None
     garbage_hint: str = ""
     argument: str = ""
     limits: Callable[[C], LaneConfig] = _unstated

@@ -275,7 +275,7 @@ def test_that_nothing_is_there_needs_a_second_word() -> None:
         both = await asks.ask(service(empty, ScriptedProvider("two", [""])), "both")
         assert (both.get(), both.degraded, both.attempts) == ("", "", 2)
         other = await asks.ask(service(empty, ScriptedProvider("three", ["found {}"])), "other")
-        assert (other.get(), other.degraded) == ("found other", "backup")
+        assert (other.get(), other.degraded) == ("found other", "elsewhere")
         broken = ScriptedProvider("four", [down(), down(), down(), down(), ""])
         doubted = await asks.ask(service(empty, broken, attempts=4), "doubted")
         assert (doubted.get(), doubted.degraded) == ("", "unconfirmed")
@@ -288,6 +288,45 @@ def test_that_nothing_is_there_needs_a_second_word() -> None:
         told = gateway(log=calls)
         await told.ask(service(down_first, empty, attempts=1), "second")
         assert calls.records[0].status == "fault"
+
+    run_virtual(main())
+
+
+def test_who_sees_another_part_confirms_nothing_of_the_rest() -> None:
+    def saying(name: str, *steps: Any, confirms: bool) -> ScriptedProvider:
+        return ScriptedProvider(name, steps, confirms=confirms)
+
+    async def main() -> None:
+        asks = gateway()
+        web, site = saying("web", "", confirms=True), saying("site", "", confirms=False)
+        for number, pair in enumerate(((web, site), (site, web))):
+            said = await asks.ask(service(*pair), f"one and another {number}")
+            assert (said.get(), said.degraded, said.attempts) == ("", "alone", 2)
+        second = saying("second", "", confirms=True)
+        said = await asks.ask(service(web, site, second), "two and another between")
+        assert (said.get(), said.degraded, said.attempts) == ("", "", 3)
+        said = await asks.ask(service(web, site, saying("down", down(), confirms=True), attempts=1), "one of two")
+        assert (said.get(), said.degraded) == ("", "unconfirmed")
+        said = await asks.ask(service(site, saying("other", "", confirms=False)), "of nothing else")
+        assert (said.get(), said.degraded, said.attempts) == ("", "", 2)
+        said = await asks.ask(service(web, saying("found", "there", confirms=False)), "there")
+        assert (said.get(), said.degraded) == ("there", "elsewhere")
+
+    run_virtual(main())
+
+
+def test_where_an_answer_of_another_one_comes_from_is_told_as_it_was() -> None:
+    async def main() -> None:
+        found, asks = ScriptedProvider("found", ["there"]), gateway()
+        empty, broken = ScriptedProvider("empty", [""]), ScriptedProvider("broken", [down()])
+        for providers, degraded in (
+            ((empty, found), "elsewhere"),
+            ((empty, broken, found), "elsewhere"),
+            ((broken, found), "backup"),
+            ((broken, empty, found), "backup"),
+        ):
+            answer = await asks.ask(service(*providers, attempts=1, keep_s=0), "a")
+            assert (answer.get(), answer.degraded) == ("there", degraded)
 
     run_virtual(main())
 

@@ -290,6 +290,15 @@ def test_wayback_cannot_be_asked_about_words() -> None:
             read(BY_NAME["wayback"], broken, "example.org")
 
 
+def test_who_indexes_the_web_and_whose_further_hits_are_paid_for() -> None:
+    traits = {name: case.engine(ScriptedWeb(lambda request: None)).traits for name, case in BY_NAME.items()}  # type: ignore[arg-type, return-value]
+    general = {"searxng", "serper", "tavily", "brave", "exa", "duckduckgo"}
+    assert {name for name, found in traits.items() if found.general} == general
+    assert {name for name, found in traits.items() if found.domains_alone} == general | {"wayback"}
+    assert {name: found.cheap_k for name, found in traits.items() if found.cheap_k} == {"serper": 10, "exa": 10}
+    assert "num" not in asked("serper", SearchQuery(text="x", k=10))[1]
+
+
 def test_what_no_interface_is_told_is_asked_for_in_plenty() -> None:
     assert asked("wikipedia", SearchQuery(text="x", k=10, since="2024-01-02"))[1]["srlimit"] == "30"
     assert asked("crossref", SearchQuery(text="x", k=10, since="2024-01-02"))[1]["rows"] == "10"

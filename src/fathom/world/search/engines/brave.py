@@ -74,6 +74,7 @@ BRAVE = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=20,
+    general=True,
     max_chars=320,
     limits=lambda config: paced(1.0),
 )

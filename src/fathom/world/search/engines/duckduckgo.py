@@ -98,5 +98,6 @@ DUCKDUCKGO = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     form="html",
     max_k=25,
+    general=True,
     max_chars=400,
 )

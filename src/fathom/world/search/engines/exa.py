@@ -14,6 +14,7 @@ from fathom.world.search.rows import at, found, hit, number, rows, text
 from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
 _HIGHLIGHT_CHARS = 800
+_CHEAP = 10  # results in the price of a search, each more is paid for (exa.ai/docs/admin/pricing)
 
 
 def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
@@ -66,5 +67,7 @@ EXA = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=100,
+    general=True,
+    cheap_k=_CHEAP,
     limits=lambda config: paced(10.0),
 )

@@ -66,6 +66,7 @@ SEARXNG = SearchService(
     config=SearxngConfig,
     passes=frozenset({"domains", "language"}),
     max_k=20,
+    general=True,
     argument="url",
     garbage_hint="SearXNG answers in JSON where `search.formats` in its settings.yml lists json",
 )

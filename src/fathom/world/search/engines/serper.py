@@ -16,7 +16,7 @@ from fathom.world.search.reply import check_echo
 from fathom.world.search.rows import at, found, hit, rows, text
 from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
-_PAGE = 10  # more results cost twice
+_CHEAP = 10  # more results cost twice
 
 
 def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
@@ -30,7 +30,7 @@ def _request(config: SearchServiceConfig, query: SearchQuery) -> WebRequest:
         body["location"] = "China" if locale.is_chinese else "United States"
     if query.since or query.until:
         body["tbs"] = f"cdr:1,cd_min:{_american(query.since)},cd_max:{_american(query.until)}"
-    if query.k > _PAGE:
+    if query.k > _CHEAP:
         body["num"] = query.k
     headers = {"x-api-key": config.key, "content-type": "application/json"}
     return config.asked(method="POST", headers=headers, body=json.dumps(body).encode())
@@ -61,4 +61,6 @@ SERPER = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=100,
+    general=True,
+    cheap_k=_CHEAP,
 )

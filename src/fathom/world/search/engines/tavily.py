@@ -65,5 +65,6 @@ TAVILY = SearchService(
     passes=frozenset({"domains", "dates", "language"}),
     key="required",
     max_k=20,
+    general=True,
     limits=lambda config: paced(100 / 60),
 )
