@@ -192,8 +192,8 @@ CASES = (
         found=("found.html",),
         none="none.html",
         first=(LIGHTHOUSE, TITLE, DAY),
-        quota=Fault("puzzle.html", 202, "garbage"),
-        errors=(Fault("puzzle.html", 200, "garbage"), Fault("changed.html", 200, "garbage")),
+        quota=Fault("puzzle.html", 202, "unauthorised"),
+        errors=(Fault("puzzle.html", 200, "unauthorised"), Fault("changed.html", 200, "garbage")),
     ),
     ServiceCase(
         name="wikipedia",

@@ -89,8 +89,8 @@ class ProviderFault(FathomError):
         "refused",  # no connection: the name does not resolve, nobody listens
         "reset",  # the connection broke off
         "timeout",
-        "rate_limited",  # 429, or a quota used up
-        "unauthorised",  # 401 or 403: our key, or us, it will not have
+        "rate_limited",  # 429, or a quota used up: 402
+        "unauthorised",  # 401, 403 or a puzzle for robots: our key, or us, it will not have
         "rejected",  # it cannot be asked this, or would not take it as it stands; asking again changes nothing
         "server",  # 5xx
         "garbage",  # not the reply its interface promises

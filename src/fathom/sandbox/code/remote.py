@@ -17,12 +17,13 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from fathom.core.config import Config
 from fathom.core.errors import AccessDeniedError, ProviderFault
+from fathom.llm.retry import retry_after_s
 from fathom.sandbox.code.config import CodeLimits
 from fathom.sandbox.code.protocol import CodeResult, End
 from fathom.sandbox.code.streams import shortened
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
+from fathom.sandbox.egress.status import kind_of
 
-_KINDS: dict[int, ProviderFault.Kind] = {401: "unauthorised", 403: "unauthorised", 429: "rate_limited"}
 Reply = TypeVar("Reply", bound=BaseModel)
 _SWE_REX_ERROR = 511  # the status under which it hands on its exceptions
 
@@ -153,12 +154,10 @@ class RemoteSandbox:
         except AccessDeniedError as error:
             raise ProviderFault(f"the sandbox service: {error}", kind="refused") from None
         if reply.status not in (200, _SWE_REX_ERROR):
-            kind = _KINDS.get(reply.status, "server" if reply.status >= 500 else "garbage")
-            wait = reply.headers.get("retry-after", "")
             raise ProviderFault(
                 f"the sandbox service answered {reply.status}",
-                kind=kind,
-                retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
+                kind=kind_of(reply.status),
+                retry_after_s=retry_after_s(reply.headers),
             )
         return reply
 

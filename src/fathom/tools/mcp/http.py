@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from fathom.core.errors import ProviderFault
+from fathom.llm.retry import retry_after_s
+from fathom.sandbox.egress.status import kind_of
 from fathom.tools.mcp.config import McpServerConfig
 
 if TYPE_CHECKING:
     from mcp.client import Transport
 
-_KINDS: dict[int, ProviderFault.Kind] = {401: "unauthorised", 403: "unauthorised", 429: "rate_limited", 404: "reset"}
+_NO_SESSION = 404  # of a server that no longer knows the session
+_TOLD = frozenset({401, 402, 403, 429, _NO_SESSION})  # another 4xx may come with a message of the protocol
 
 
 @dataclass
@@ -51,17 +54,16 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         except httpx2.TransportError as error:
             watch.fault = _fault(self._config, _kind(error), f"{type(error).__name__}: {error}".removesuffix(": "))
             return httpx2.Response(502, request=request)
-        if reply.status_code in _KINDS or reply.status_code >= 500:
-            wait = reply.headers.get("retry-after", "")
+        if reply.status_code in _TOLD or reply.status_code >= 500:
             watch.fault = _fault(
                 self._config,
-                _KINDS.get(reply.status_code, "server"),
+                "reset" if reply.status_code == _NO_SESSION else kind_of(reply.status_code),
                 f"status {reply.status_code}",
-                retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
+                retry_after_s=retry_after_s(reply.headers),
             )
         elif request.method == "POST" and not _is_message(reply):
             watch.fault = _fault(self._config, "garbage", f"status {reply.status_code} and no message")
-        if reply.status_code == 404 and request.method == "POST" and "mcp-session-id" in request.headers:
+        if reply.status_code == _NO_SESSION and request.method == "POST" and "mcp-session-id" in request.headers:
             self._ended.set()
         if reply.headers.get("content-encoding", "identity").lower() != "identity":
             # A few bytes of these can become gigabytes within one step of the decoder.

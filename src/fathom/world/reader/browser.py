@@ -26,12 +26,13 @@ from fathom.corpus.ingest.options import MIB
 from fathom.sandbox.egress.client import EgressClient
 from fathom.sandbox.egress.gate import SocksGate
 from fathom.sandbox.egress.policy import target_of
+from fathom.sandbox.egress.status import kind_of
 from fathom.sandbox.process_tree import kill_below, tree_bytes
 from fathom.world.reader.live import WITH_SCHEME, page_of
 from fathom.world.reader.parser import PageParser, ParserConfig
 from fathom.world.reader.protocol import ReadPage
 from fathom.world.reader.robots import Robots
-from fathom.world.reader.status import GONE, kind_of
+from fathom.world.reader.status import GONE
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 _WATCH_S = 0.25

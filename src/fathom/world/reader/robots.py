@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from fathom.core.errors import AccessDeniedError, ProviderFault, WorldUnavailableFault
+from fathom.llm.retry import retry_after_s
 from fathom.sandbox.egress.protocol import Web, WebRequest
+from fathom.sandbox.egress.status import kind_of
 from fathom.world.reader.parser import PageParser
 
 AGENT = "fathom"
@@ -88,7 +90,7 @@ class Robots:
         else:
             if reply.status == 429 or reply.status >= 500:
                 fault = ProviderFault(
-                    f"status {reply.status}", kind="rate_limited" if reply.status == 429 else "server"
+                    f"status {reply.status}", kind=kind_of(reply.status), retry_after_s=retry_after_s(reply.headers)
                 )
             elif reply.status < 300:
                 text = reply.body.decode("utf-8", "replace")[:_MAX_CHARS]

@@ -18,12 +18,13 @@ from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailabl
 from fathom.llm.retry import retry_after_s
 from fathom.sandbox.egress.policy import Target, target_of
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
+from fathom.sandbox.egress.status import kind_of
 from fathom.world.protocol import WorldLink
 from fathom.world.reader.live import WITH_SCHEME, page_of
 from fathom.world.reader.parser import Parsed
 from fathom.world.reader.protocol import ReadPage
 from fathom.world.reader.robots import Robots
-from fathom.world.reader.status import GONE, as_unavailable, kind_of
+from fathom.world.reader.status import GONE, as_unavailable
 from fathom.world.reader.visible import visible
 
 _WARNED = re.compile(r"returned error (\d{3})")

@@ -3,10 +3,10 @@
 from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
 from fathom.llm.retry import retry_after_s
 from fathom.sandbox.egress.protocol import WebReply
+from fathom.sandbox.egress.status import kind_of
 
 GONE = frozenset({404, 410})
 """What a server says of pages that it does not have."""
-_NOT_FOR_US = frozenset({401, 402, 403, 407, 451})
 
 
 def check_status(reply: WebReply) -> None:
@@ -21,17 +21,6 @@ def check_status(reply: WebReply) -> None:
             kind=kind_of(status),
             retry_after_s=retry_after_s(reply.headers),
         )
-
-
-def kind_of(status: int) -> ProviderFault.Kind:
-    """The fault that a status tells of, where it tells of no page."""
-    if status in _NOT_FOR_US:
-        return "unauthorised"
-    if status == 408:
-        return "timeout"
-    if status == 429:
-        return "rate_limited"
-    return "server" if status >= 500 else "garbage"
 
 
 def as_unavailable(fault: ProviderFault) -> WorldUnavailableFault:

@@ -82,7 +82,9 @@ class HttpEngine(Generic[C]):
         request = self._service.request(self._config, query)
         for _ in range(_MAX_REQUESTS):
             reply = self._scrubbed(await self._web.fetch(request))
-            read = self._service.read(self._config, query, content_of(reply, self._service.form, now=self._now))
+            service = self._service
+            content = content_of(reply, service.form, statuses=service.statuses, now=self._now)
+            read = service.read(self._config, query, content)
             if not isinstance(read, WebRequest):
                 return read
             request = read

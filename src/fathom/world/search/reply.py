@@ -8,7 +8,7 @@ beside its status. An error's own words go into the message, for logs.
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Literal, NoReturn
 from xml.etree import ElementTree
 
@@ -16,6 +16,7 @@ from fathom.core.errors import ProviderFault, WorldUnavailableFault
 from fathom.core.text import terms
 from fathom.llm.retry import retry_after_s
 from fathom.sandbox.egress.protocol import WebReply
+from fathom.sandbox.egress.status import kind_of
 from fathom.world.search.markup import one_line
 
 Form = Literal["json", "xml", "html"]
@@ -39,20 +40,24 @@ _ENCODINGS = re.compile(
     re.IGNORECASE,
 )
 _ERROR_NAMES = ("error", "errors", "code", "type", "tag", "message", "detail", "info", "title", "ERROR")
-_LIMITED = (402, 429, 432, 433)  # the last two are Tavily's: the plan's limit, and that of pay-as-you-go
+_PLANS = (432, 433)  # Tavily's: the plan's limit, and that of pay-as-you-go
 _READ_CHARS = 4000  # how much of an error is read for its words
 _EPOCH_S = 1e9  # a reset above this is a point in time, below it a number of seconds
 _CLOSING = {"{": "}", "[": "]"}
 _CUT_XML = (3, 5)  # expat: no element found, unclosed token
 
 
-def content_of(reply: WebReply, form: Form, *, now: Callable[[], float] = time.time) -> Any:
+def content_of(
+    reply: WebReply, form: Form, *, statuses: Container[int] = (200,), now: Callable[[], float] = time.time
+) -> Any:
     """What a reply holds: JSON as Python has it, an XML element, or the text of an HTML page.
 
-    Raises `WorldUnavailableFault`: for any status but 200 what `_check_status` says; `rate_limited` or `unauthorised`
-    where an error that came with 200 says so; `truncated` for the beginning of something; `garbage` for the rest.
+    Raises `WorldUnavailableFault`: for any status but `statuses` what `_check_status` says; `rate_limited` or
+    `unauthorised` where an error that came with 200 says so; `truncated` for the beginning of something; `garbage` for
+    the rest.
     """
-    _check_status(reply, now)
+    if reply.status not in statuses:
+        _check_status(reply, now)
     text = _text(reply)
     if form == "html":
         if not text.rstrip().lower().endswith("</html>"):
@@ -64,6 +69,11 @@ def content_of(reply: WebReply, form: Form, *, now: Callable[[], float] = time.t
 def garbage(what: str) -> NoReturn:
     """Say that a reply is not what the interface promises."""
     raise WorldUnavailableFault(what, kind="garbage")
+
+
+def puzzle() -> NoReturn:
+    """Say that whoever asks is taken for a robot, and shall prove that it is none."""
+    raise WorldUnavailableFault("a puzzle for robots", kind="unauthorised")
 
 
 def rejected(what: str, *, hint: str = "") -> NoReturn:
@@ -82,57 +92,47 @@ def check_echo(asked: str, echoed: Any) -> None:
 def fault_of_words(text: str, *, otherwise: ProviderFault.Kind, what: str) -> WorldUnavailableFault:
     """The fault an error's words tell of; of kind `otherwise` where they tell of neither limit nor key."""
     said = one_line(text, 200)
-    kind = _kind_of(text[:_READ_CHARS]) or otherwise
+    kind = _kind_of_words(text[:_READ_CHARS]) or otherwise
     return WorldUnavailableFault(f"{what}: {said}" if said else what, kind=kind)
 
 
-def _check_status(reply: WebReply, now: Callable[[], float]) -> None:
-    """401 is `unauthorised`, and 403 too unless its words say another thing; 402, 429 and the like are `rate_limited`
-    with the wait they ask for; 5xx is `server`; another 4xx is what its words say, else `rejected`; the rest is
-    `garbage`."""
+def _check_status(reply: WebReply, now: Callable[[], float]) -> NoReturn:
+    """Raise what a reply without content says: what `kind_of` says of its status; but a 4xx that leaves it open is what
+    its words or headers say, as of a limit that is used up, for which many services have 403."""
     status = reply.status
-    if status == 200:
-        return
     said = _error_words(reply.body[:_READ_CHARS].decode("utf-8", "replace"))
-    kind: ProviderFault.Kind = "garbage"
-    if status in _LIMITED:
+    kind: ProviderFault.Kind = "rate_limited" if status in _PLANS else kind_of(status)
+    if status == 403 and (_spent(reply.headers) or "retry-after" in reply.headers):
         kind = "rate_limited"
-    elif status == 401:
-        kind = "unauthorised"
-    elif status == 403:
-        limited = _spent(reply.headers) or "retry-after" in reply.headers
-        kind = "rate_limited" if limited else _kind_of(said) or "unauthorised"
-    elif status == 408:
-        kind = "timeout"
-    elif status >= 500:
-        kind = "server"
-    elif status >= 400:
-        kind = _kind_of(said) or "rejected"
+    elif kind in ("rejected", "unauthorised") and status != 401:
+        kind = _kind_of_words(said) or kind
     words = one_line(said, 200)
     raise WorldUnavailableFault(
         f"status {status}: {words}" if words else f"status {status}",
         kind=kind,
-        retry_after_s=_wait_s(reply.headers, now) if kind in ("rate_limited", "server") else None,
+        retry_after_s=_wait_s(reply.headers, kind, now) if kind in ("rate_limited", "server") else None,
     )
 
 
-def _kind_of(words: str) -> ProviderFault.Kind | None:
+def _kind_of_words(words: str) -> ProviderFault.Kind | None:
     if _EXCLUDED.search(words):
         return "rejected"
     return "rate_limited" if _QUOTA.search(words) else "unauthorised" if _AUTH.search(words) else None
 
 
-def _wait_s(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
+def _wait_s(headers: Mapping[str, str], kind: ProviderFault.Kind, now: Callable[[], float]) -> float | None:
     """Seconds to wait, by `retry-after`, else by `x-ratelimit-reset` of the limits that are used up: one number, or
-    several in the order of `x-ratelimit-remaining`; in seconds, or as a point in time."""
+    several in the order of `x-ratelimit-remaining`; in seconds, or as a point in time. Where a limit is said to be used
+    up and nothing is said of what remains, all of them are."""
     asked = retry_after_s(headers, now)
     if asked is not None:
         return asked
     resets = _numbers(headers.get("x-ratelimit-reset", ""))
     left = _numbers(headers.get("x-ratelimit-remaining", ""))
-    if len(left) == len(resets) and 0 in left:
-        resets = [reset for reset, rest in zip(resets, left, strict=True) if rest == 0]
-    waits = [reset - now() if reset > _EPOCH_S else reset for reset in resets]
+    if not left and kind == "rate_limited":
+        left = [0.0] * len(resets)
+    spent = [reset for reset, rest in zip(resets, left, strict=False) if rest == 0]
+    waits = [reset - now() if reset > _EPOCH_S else reset for reset in spent]
     return max(0.0, *waits) if waits else None
 
 

@@ -75,7 +75,8 @@ def _unstated(config: SearchServiceConfig) -> LaneConfig:
 class SearchService(Generic[C]):
     """One service. `request` makes a request of a query whose `k` and length are within bounds. `read` makes hits of a
     reply's content, or the next request where one is not enough; it raises `WorldUnavailableFault` for whatever it was
-    not promised; `garbage_hint` says what to do about a reply of another form. `argument` is the setting that stands
+    not promised; `garbage_hint` says what to do about a reply of another form. `statuses` are those whose replies are
+    to be read. `argument` is the setting that stands
     behind the colon of a spec, as in `wikipedia:de`. `limits` says how hard its documentation allows it to be asked.
     `general` and `cheap_k` are as in `EngineTraits`; who passes on domains takes a query of nothing else."""
 
@@ -86,6 +87,7 @@ class SearchService(Generic[C]):
     config: type[C]
     passes: frozenset[Narrowing] = frozenset()
     form: Form = "json"
+    statuses: frozenset[int] = frozenset({200})
     key: Key = "none"
     max_k: int = 50
     max_chars: int = 400

@@ -5,6 +5,8 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx2
@@ -109,6 +111,7 @@ FAULTS: list[tuple[str, Answer | Callable[[Any], Answer]]] = [
     ("unauthorised", Answer({"error": "no"}, 401)),
     ("unauthorised", Answer(b"no", 403, {"content-type": "text/plain"})),
     ("rate_limited", Answer({"error": "slow down"}, 429, {"retry-after": "7"})),
+    ("rate_limited", Answer({"error": "pay"}, 402, {"retry-after": "7"})),
     ("server", Answer(b"<h1>down</h1>", 503, {"content-type": "text/html"})),
     ("garbage", Answer(b"<h1>hello</h1>", 200, {"content-type": "text/html"})),
     ("garbage", Answer(b"{not json", 200)),
@@ -133,6 +136,16 @@ async def test_a_reply_that_is_none_is_a_fault_of_its_kind(kind: str, answer: An
         assert caught.value.kind == kind
         assert caught.value.retry_after_s == (7.0 if kind == "rate_limited" else None)
         assert (await web.call("echo", {"text": "x"})).text == "well again"
+        await web.close()
+
+
+async def test_a_wait_may_be_told_as_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(minutes=5))
+    async with HandMade(Answer({"error": "slow down"}, 429, {"retry-after": later})) as made:
+        web = server(made.url)
+        with pytest.raises(ProviderFault) as caught:
+            await web.call("echo", {"text": "x"})
+        assert 200 < (caught.value.retry_after_s or 0) <= 300
         await web.close()
 
 

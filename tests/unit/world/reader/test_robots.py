@@ -118,6 +118,13 @@ async def test_a_file_that_cannot_be_had_is_a_fault_for_a_minute(
     assert len(site.web.asked) == 2
 
 
+async def test_the_wait_that_a_site_asks_for_is_kept(parser: PageParser) -> None:
+    site = Site(parser, lambda request: WebReply(429, request.url, {"retry-after": "7"}, b""))
+    with pytest.raises(WorldUnavailableFault) as caught:
+        await site.allows()
+    assert (caught.value.kind, caught.value.retry_after_s) == ("rate_limited", 7.0)
+
+
 async def test_one_who_waits_is_not_cancelled_with_one_who_asked(parser: PageParser) -> None:
     begun = asyncio.Event()
 

@@ -290,6 +290,27 @@ def test_wayback_cannot_be_asked_about_words() -> None:
             read(BY_NAME["wayback"], broken, "example.org")
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "wait_s"),
+    [
+        (500, {"x-ratelimit-remaining": "1, 1985", "x-ratelimit-reset": "1, 1419704"}, None),
+        (500, {"x-ratelimit-reset": "1, 1419704"}, None),
+        (429, {"x-ratelimit-remaining": "1, 1985", "x-ratelimit-reset": "1, 1419704"}, None),
+        (429, {"x-ratelimit-remaining": "0, 0", "x-ratelimit-reset": "1, 1419704"}, 1419704.0),
+        (429, {"x-ratelimit-remaining": "1, 0", "x-ratelimit-reset": "1, 60"}, 60.0),
+        (429, {"x-ratelimit-reset": "60"}, 60.0),
+        (500, {"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9", "retry-after": "7"}, 7.0),
+    ],
+)
+def test_only_the_reset_of_a_limit_that_is_used_up_is_waited_for(
+    status: int, headers: dict[str, str], wait_s: float | None
+) -> None:
+    engine = BY_NAME["brave"].engine(ScriptedWeb(lambda request: WebReply(status, request.url, headers, b"")))
+    with pytest.raises(WorldUnavailableFault) as raised:
+        engine.search(SearchQuery(text="x")).send(None)
+    assert raised.value.retry_after_s == wait_s
+
+
 def test_who_indexes_the_web_and_whose_further_hits_are_paid_for() -> None:
     traits = {name: case.engine(ScriptedWeb(lambda request: None)).traits for name, case in BY_NAME.items()}  # type: ignore[arg-type, return-value]
     general = {"searxng", "serper", "tavily", "brave", "exa", "duckduckgo"}

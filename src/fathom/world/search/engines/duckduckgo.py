@@ -16,7 +16,7 @@ from fathom.world.search.locale import ENGLISH, Locale, locale_of
 from fathom.world.search.markup import Tag, tags
 from fathom.world.search.protocol import SearchQuery
 from fathom.world.search.query import with_operators
-from fathom.world.search.reply import check_echo, garbage
+from fathom.world.search.reply import check_echo, garbage, puzzle
 from fathom.world.search.rows import found, hit
 from fathom.world.search.search_service import SearchService, SearchServiceConfig
 
@@ -45,7 +45,7 @@ def _region(locale: Locale) -> str:
 def _read(config: SearchServiceConfig, query: SearchQuery, content: Any) -> tuple[Hit, ...]:
     listed = list(tags(content))
     if any(tag.attribute("id") in _CHALLENGES for tag in listed):
-        garbage("a puzzle for robots")
+        puzzle()
     for tag in listed:
         if tag.name == "input" and tag.attribute("name") == "q":
             check_echo(with_operators(query), tag.attribute("value"))
@@ -97,6 +97,7 @@ DUCKDUCKGO = SearchService(
     config=SearchServiceConfig,
     passes=frozenset({"domains", "dates", "language"}),
     form="html",
+    statuses=frozenset({200, 202}),
     max_k=25,
     general=True,
     max_chars=400,
