@@ -20,6 +20,7 @@ from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.world.protocol import Hit, Work
 from fathom.world.search.bibliography import MAX_AUTHORS
 from fathom.world.search.protocol import SearchEngine, SearchQuery
+from fathom.world.search.query import parse_query
 from fathom.world.search.works import merged
 
 SPEC = ToolSpec(
@@ -43,6 +44,7 @@ SPEC = ToolSpec(
 _SATURATED = "The catalogues are at their limit just now. This is no sign that nothing exists; try again later."
 _UNREACHED = "No catalogue could be reached. This is no sign that nothing exists."
 _ALONE = " (one catalogue only; nothing confirms that there is nothing)"
+_WORDLESS = "it holds no words to search for, only what narrows a search"
 _FEW = "Too few catalogues answered to say that nothing matches. This is no sign that nothing exists."
 
 
@@ -72,7 +74,10 @@ class Scholar:
         if not asked:
             raise ToolError("arguments", "google_scholar: every query is blank.")
         queries = [context.boundary.check_words(query) for query in asked[: self._config.max_queries]]
-        found = await asyncio.gather(*(self._ask(query) for query in queries))
+        parsed = [parse_query(query, k=self._config.k) for query in queries]
+        if not any(query.text for query in parsed):
+            raise ToolError("arguments", f"google_scholar: the query was not sent: {_WORDLESS}.")
+        found = await asyncio.gather(*(self._ask(query) for query in parsed))
         if not any(self._tells(answers) for answers, _ in found):
             if any(answers for answers, _ in found):
                 raise ToolError("upstream", _FEW)
@@ -80,7 +85,10 @@ class Scholar:
             raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         parts: list[str] = []
         works: dict[str, str] = {}
-        for query, (answers, _) in zip(queries, found, strict=True):
+        for query, sent, (answers, _) in zip(queries, parsed, found, strict=True):
+            if not sent.text:
+                parts.append(f'The query "{query}" was not sent: {_WORDLESS}.')
+                continue
             hits = merged(answers, self._config.k)
             parts.append(self._listing(query, hits, answers))
             works.update((hit.url, hit.title) for hit in hits if hit.url not in works)
@@ -95,10 +103,10 @@ class Scholar:
             infra=any(faults for _, faults in found),
         )
 
-    async def _ask(self, query: str) -> tuple[list[tuple[Hit, ...]], list[WorldUnavailableFault]]:
-        """What each catalogue that answered gave, and why the others did not."""
-        asked = SearchQuery(text=query, k=self._config.k)
-        found = await asyncio.gather(*(engine.search(asked) for engine in self._engines), return_exceptions=True)
+    async def _ask(self, query: SearchQuery) -> tuple[list[tuple[Hit, ...]], list[WorldUnavailableFault]]:
+        """What each catalogue that answered gave, and why the others did not; of a query without words neither."""
+        engines = self._engines if query.text else ()
+        found = await asyncio.gather(*(engine.search(query) for engine in engines), return_exceptions=True)
         answers: list[tuple[Hit, ...]] = []
         faults: list[WorldUnavailableFault] = []
         for hits in found:

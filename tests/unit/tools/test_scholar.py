@@ -103,6 +103,18 @@ async def test_a_silent_catalogue_is_said_and_does_not_spoil_the_others(context:
     assert "catalogue.example" not in result.text
 
 
+async def test_operators_narrow_what_catalogues_are_asked(context: ToolContext) -> None:
+    one = ScriptedEngine("a", PRINT)
+    result = await run(context, Scholar([one]), "pruning after:2022 -site:x.com", "after:2022")
+    asked = SearchQuery(text="pruning", since="2022-01-01", without_domains=("x.com",))
+    assert one.asked == [asked]
+    assert '1 work for "pruning after:2022 -site:x.com":' in result.text
+    assert 'The query "after:2022" was not sent: it holds no words' in result.text and not result.infra
+    with pytest.raises(ToolError, match="holds no words") as caught:
+        await run(context, Scholar([one]), "after:2022", "-site:x.com")
+    assert caught.value.kind == "arguments" and len(one.asked) == 1
+
+
 async def test_that_no_work_matches_takes_the_word_of_two(context: ToolContext) -> None:
     silent, empty = ScriptedEngine("a", silent=("zz",)), ScriptedEngine("b")
     for engines in ([silent, empty], [empty, silent, silent, silent]):
