@@ -7,7 +7,7 @@ from fathom.core.config import Environment
 from fathom.core.errors import ConfigError
 from fathom.recipes.web_config import ReaderName, WebConfig
 from fathom.sandbox.egress.client import EgressClient, EgressConfig
-from fathom.sandbox.egress.protocol import Web
+from fathom.sandbox.egress.protocol import Scope, Web
 from fathom.sandbox.gateway.breaker import BreakerConfig
 from fathom.sandbox.gateway.cache import ResultCache
 from fathom.sandbox.gateway.calls import FileLog
@@ -62,8 +62,13 @@ def open_gateway(home: Path, breaker: BreakerConfig = BreakerConfig()) -> Gatewa
 
 def inward(environment: Environment, config: WebConfig) -> EgressClient:
     """The way to servers that the user named, which may stand in a private network."""
-    scope = config.scope if config.scope == "offline" else "private"
-    return EgressClient(EgressConfig(scope=scope, proxy=environment.proxy))
+    return _way_out(config.scope if config.scope == "offline" else "private", environment, config)
+
+
+def _way_out(scope: Scope, environment: Environment, config: WebConfig) -> EgressClient:
+    # Who has a slot shall not wait for a connection: a request's seconds are counted by then.
+    connections = max(EgressConfig().connections, config.slots)
+    return EgressClient(EgressConfig(scope=scope, proxy=environment.proxy, connections=connections))
 
 
 def engine_specs(names: str) -> tuple[str, ...]:
@@ -105,11 +110,12 @@ def engine_service(config: WebConfig) -> ServiceConfig:
         deadline_s=3 * config.timeout_s,
         keep_s=config.keep_s,
         attempts=config.attempts,
+        slots=config.slots,
     )
 
 
 def _reader(name: ReaderName, parser: PageParser, environment: Environment, config: WebConfig) -> PageReader:
-    outward = EgressClient(EgressConfig(scope=config.scope, proxy=environment.proxy))
+    outward = _way_out(config.scope, environment, config)
     if name == "live":
         own = LiveReaderConfig(timeout_s=config.timeout_s, max_bytes=config.max_bytes, robots=config.robots)
         return LiveReader(outward, own, parser=parser)

@@ -108,12 +108,13 @@ class _Makers:
             McpServer(
                 server,
                 variables=variables,
-                inner=GuardedTransport(self.way_out.network) if server.url else None,
+                # One connection more, for what a server sends of itself.
+                inner=GuardedTransport(self.way_out.network, connections=server.slots + 1) if server.url else None,
             )
             for server in self._config.mcp
         )
         return tuple(
-            GatedMcp(self._gateway, port, mcp_service(server.timeout_s + server.connect_timeout_s))
+            GatedMcp(self._gateway, port, mcp_service(server.timeout_s + server.connect_timeout_s, server.slots))
             for port, server in zip(made, self._config.mcp, strict=True)
         )
 

@@ -33,6 +33,7 @@ class WebConfig(Config):
     timeout_s: float = Field(default=30.0, gt=0, description="seconds for one request, of the browser for one page")
     max_bytes: int = Field(default=10_000_000, ge=1, description="bytes of one page, after decompression")
     attempts: int = Field(default=3, ge=1, description="attempts at each engine and reader")
+    slots: int = Field(default=256, ge=1, description="searches at once, and pages read at once; others wait")
     keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
     engines: Mapping[str, LaneChanges] = Field(
         default={}, description="limits of engines by name, in place of those their documentation states"

@@ -146,6 +146,29 @@ async def test_engines_and_hosts_are_asked_as_hard_as_is_set(environment: Enviro
         await made.close()
 
 
+class CountingServer(WebServer):
+    """A server that finds nothing, slowly, and sees how many ask at once."""
+
+    def __init__(self) -> None:
+        super().__init__(search=lambda query: Answer({"query": query, "results": []}, wait_s=0.4))
+        self.running = self.most = 0
+
+    async def _send(self, writer: asyncio.StreamWriter, answer: Answer) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await super()._send(writer, answer)
+        self.running -= 1
+
+
+async def test_how_many_searches_are_under_way_at_once_is_a_setting(environment: Environment) -> None:
+    for settings, most in (({"slots": 1}, 1), ({}, 3)):
+        async with CountingServer() as server:
+            made = world(server, environment, keep_s=0, **settings)
+            await asyncio.gather(*(made.search(name) for name in ("a", "b", "c")))
+            await made.close()
+            assert server.most == most
+
+
 async def test_what_fails_is_left_alone_as_is_set(environment: Environment) -> None:
     async with small_web() as server, small_web() as broken:
         broken.search = lambda query: Answer({}, 503)

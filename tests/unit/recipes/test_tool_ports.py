@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import mcp_program
@@ -23,6 +24,8 @@ from fathom.sandbox.code.protocol import CodeResult
 from fathom.sandbox.gateway.calls import read_calls
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.tools.mcp.config import McpServerConfig
+from fathom.tools.mcp.gated import GatedMcp, mcp_service
+from fathom.tools.mcp.protocol import McpOffer, McpReply
 from fathom.tools.protocol import ToolContext
 from fathom.tools.python import PythonConfig, PythonInterpreter
 from fathom.world.recorded import RecordedWorld
@@ -182,6 +185,37 @@ async def test_a_server_at_an_address_is_reached_through_the_guard(tmp_path: Pat
         with pytest.raises(ConfigError, match=said):
             await ports.ready()
         await ports.close()
+
+
+class CountingPort:
+    """A server of tools that sees how many calls there are at once."""
+
+    name, public = "counting", False
+
+    def __init__(self) -> None:
+        self.running = self.most = 0
+
+    async def offers(self) -> tuple[McpOffer, ...]:
+        return ()
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> McpReply:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0.02)
+        self.running -= 1
+        return McpReply()
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_how_many_calls_a_server_of_tools_takes_at_once_is_a_setting(tmp_path: Path) -> None:
+    for settings, most in (({}, 16), ({"slots": 3}, 3), ({"slots": 40}, 40)):
+        config = McpServerConfig.model_validate({"name": "a", "url": "http://127.0.0.1:9", "allow": ("*",), **settings})
+        port = CountingPort()
+        server = GatedMcp(Gateway(), port, mcp_service(30.0, config.slots))
+        await asyncio.gather(*(server.call(str(number), {}) for number in range(50)))
+        assert port.most == most
 
 
 def test_two_servers_of_one_name_are_refused_at_once() -> None:

@@ -26,6 +26,7 @@ class McpServerConfig(Config):
     )
     timeout_s: float = Field(default=60.0, gt=0, description="seconds for one call")
     connect_timeout_s: float = Field(default=30.0, gt=0, description="seconds to start, shake hands and list tools")
+    slots: int = Field(default=16, ge=1, description="calls at once; others wait")
     max_bytes: int = Field(default=4_000_000, ge=1024, description="bytes of one message of the server")
     max_tools: int = Field(default=64, ge=1, description="tools of one server; a longer list is refused")
 

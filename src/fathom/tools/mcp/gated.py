@@ -11,10 +11,11 @@ from fathom.tools.mcp.protocol import McpOffer, McpPort, McpReply
 _REPLY: JsonCodec[McpReply] = JsonCodec(McpReply)
 
 
-def mcp_service(call_s: float) -> ServiceConfig:
-    """Settings for calls of at most so many seconds, connecting included, which the server's own limits end. A tool may
-    do something: its calls are made once, never joined with equal ones, and never answered from a cache."""
-    return ServiceConfig(timeout_s=call_s + 10, deadline_s=call_s + 60, attempts=1, keep_s=0.0)
+def mcp_service(call_s: float, slots: int = 16) -> ServiceConfig:
+    """Settings for calls of at most so many seconds, connecting included, which the server's own limits end, and so
+    many at once. A tool may do something: its calls are made once, never joined with equal ones, and never answered
+    from a cache."""
+    return ServiceConfig(timeout_s=call_s + 10, deadline_s=call_s + 60, attempts=1, slots=slots, keep_s=0.0)
 
 
 class _Call(NamedTuple):
@@ -30,7 +31,6 @@ class GatedMcp:
         gateway: Gateway,
         port: McpPort,
         config: ServiceConfig = mcp_service(90.0),
-        limits: LaneConfig = LaneConfig(slots=16),
     ) -> None:
         self.name, self.public, self._gateway, self._port = port.name, port.public, gateway, port
 
@@ -39,7 +39,7 @@ class GatedMcp:
 
         self._service = Service(
             name=f"mcp {port.name}",
-            providers=(Provider(f"mcp {port.name}", call, limits),),
+            providers=(Provider(f"mcp {port.name}", call, LaneConfig(slots=config.slots)),),
             codec=_REPLY,
             key=lambda asked: list(asked),
             config=config,
