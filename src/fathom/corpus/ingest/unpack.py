@@ -62,6 +62,11 @@ def _decompressor(head: bytes) -> _Decompressor | None:
     return None
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with `head` is one that `Stream` unpacks."""
+    return _decompressor(head) is not None
+
+
 class Stream:
     """A file opened for reading from its begin to its end. `packed` tells whether it is being unpacked."""
 

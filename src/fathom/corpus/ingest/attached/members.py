@@ -1,4 +1,4 @@
-"""The files in a zip archive, unpacked: runs in the parser process.
+"""The files in a zip archive, and the one in a gzip, bzip2 or xz file, unpacked: runs in the parser process.
 
 No name in the archive is ever used as a path: members are written as `<number><ending>` into a folder that was made for
 them. What is written is counted as it is written, so a list that lies about sizes gains nothing.
@@ -11,7 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fathom.core.errors import InputError
+from fathom.corpus.ingest.isolate import Parsers
 from fathom.corpus.ingest.office_text import BAD_ARCHIVE
+from fathom.corpus.ingest.options import ReadOptions
+from fathom.corpus.ingest.source import Names, Source
+from fathom.corpus.ingest.unpack import Stream
 
 _BLOCK = 2**18
 _ENDING_CHARS = 12
@@ -42,6 +46,21 @@ def unpack(
             }  # fmt: skip
         if len(listed) > members:
             yield {"name": "", "problem": f"{len(listed) - members:,} more files than may be read"}
+
+
+def expand(path: str, target: str, total_bytes: int, ratio: int, free_bytes: int) -> Iterator[dict[str, Any]]:
+    """One part, the size of what is written to `target`, at most `total_bytes`. Raises `InputError` without a source,
+    after the bytes before."""
+    options = ReadOptions(unpack_ratio=ratio, unpack_free_bytes=free_bytes)
+    source = Source(Path(path), Path(path).name, options, Parsers(options), Names())
+    written = 0
+    with Stream(source) as stream, Path(target).open("wb") as file:
+        while block := stream.read(_BLOCK):
+            written += len(block)
+            if written > total_bytes:
+                raise InputError("", "oversized", "unpacks to more than allowed")
+            file.write(block)
+    yield {"bytes": written}
 
 
 def _refusal(entry: zipfile.ZipInfo) -> str:

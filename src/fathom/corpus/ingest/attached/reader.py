@@ -6,6 +6,7 @@ Nothing leaves the parser processes but text.
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,7 +26,7 @@ from fathom.corpus.ingest.options import MIB, ReadOptions
 from fathom.corpus.ingest.pages import read_office, read_pdf, refuse_ole
 from fathom.corpus.ingest.plain import read_plain
 from fathom.corpus.ingest.source import Names, Source
-from fathom.corpus.ingest.unpack import Stream
+from fathom.corpus.ingest.unpack import Stream, is_packed
 
 Form = Literal["prose", "pages", "table", "tree"]
 """How a text is made: running text; pages parted by form feeds; blocks parted by empty lines; a line per entry."""
@@ -37,7 +38,12 @@ class AttachedOptions(Config):
     file_bytes: int = Field(default=64 * MIB, ge=1024, description="bytes of one file; larger ones are not read")
     text_chars: int = Field(default=1_000_000, ge=1024, description="characters of the text of one file")
     members: int = Field(default=100, ge=1, description="files read of one archive, those of archives in it included")
-    archive_bytes: int = Field(default=256 * MIB, ge=1024, description="unpacked bytes of one archive")
+    archive_bytes: int = Field(
+        default=256 * MIB, ge=1024, description="unpacked bytes of one archive, those of packed files in it included"
+    )
+    archive_chars: int = Field(
+        default=8_000_000, ge=1024, description="characters of the texts of all files of one archive"
+    )
     archive_ratio: int = Field(default=100, ge=2, description="unpacked over packed bytes, beyond the first 64 MiB")
     archive_depth: int = Field(default=2, ge=1, description="archives within archives; 1 opens none inside another")
     pictures: int = Field(
@@ -76,17 +82,20 @@ class Attached(Frozen):
 
 @dataclass
 class _Room:
-    """What is left to an archive and all archives in it."""
+    """What is left to an archive and all that is packed in it."""
 
     members: int
     bytes: int
+    chars: int
     depth: int
 
 
 def read_attached(path: Path, name: str, options: AttachedOptions, parsers: Parsers) -> Iterator[Attached]:
     """What the file at `path` says, which its user calls `name`: one text, or one per file of an archive. Raises
     `OSError` where the disk fails; nothing for what the file holds."""
-    room = _Room(options.members, options.archive_bytes, options.archive_depth)
+    # Of all that comes out of the file, packed twice or once: else each packed file in it had a free share of its own.
+    allowed = options.reading.unpack_free_bytes + options.archive_ratio * path.stat().st_size
+    room = _Room(options.members, min(options.archive_bytes, allowed), options.archive_chars, options.archive_depth)
     with tempfile.TemporaryDirectory(prefix="fathom-attached-") as folder:
         yield from _Reading(options, parsers, Path(folder), room).read(path, name, "")
 
@@ -99,32 +108,59 @@ class _Reading:
         title = PurePosixPath(part or name).name
         source = Source(path, title, self._options.reading, self._parsers, Names())
         try:
-            plain, kind = self._unpacked(source)
-            if kind == "archive":
-                yield from self._members(plain, name, part)
-                return
-            lying = Source(plain, title, source.options, self._parsers, source.names)
-            yield self._one(lying, kind).model_copy(update={"part": part})
+            with self._unpacked(source) as (plain, kind):
+                if kind == "archive":
+                    yield from self._members(plain, name, part)
+                    return
+                if part and self._room.chars <= 0:
+                    raise source.error("oversized", "left out, since the texts before it fill what an archive may give")
+                lying = Source(plain, title, source.options, self._parsers, source.names)
+                found = self._one(lying, kind)
+            yield self._within(found).model_copy(update={"part": part}) if part else found
         except InputError as error:
             yield Attached(part=part, title=title, text="", problem=error.reason, failure=error.kind)
 
-    def _unpacked(self, source: Source) -> tuple[Path, Kind]:
-        """The file as it is, or what is in it where it is gzip, bzip2 or xz; and its kind."""
+    def _within(self, found: Attached) -> Attached:
+        """A file of an archive, with as much of its text as is left to the archive."""
+        left, size = self._room.chars, len(found.text)
+        self._room.chars -= min(left, size)
+        if size <= left:
+            return found
+        cut = f"the last {size - left:,} of {size:,} characters are left out, over the limit of one archive"
+        return found.model_copy(
+            update={
+                "text": found.text[:left],
+                "overview": min(found.overview, left),
+                "problem": "; ".join(filter(None, (found.problem, cut))),
+                "failure": found.failure or "oversized",
+            }
+        )
+
+    @contextmanager
+    def _unpacked(self, source: Source) -> Iterator[tuple[Path, Kind]]:
+        """The file as it is, or what is in it where it is gzip, bzip2 or xz, for as long as it is read; and its
+        kind. What is written counts against the archive's bytes, whether it is the whole or not."""
         size = source.path.stat().st_size
         if not size:
             raise source.error("empty", "the file has no bytes")
         if size > self._options.file_bytes:
             raise source.error("oversized", f"{size:,} bytes, over the limit of {self._options.file_bytes:,}")
-        with Stream(source) as stream:
-            kind = kind_of(stream.peek(SNIFF_BYTES), source.name)
-            if not stream.packed:
-                return source.path, kind
-            data, failure = stream.head(self._options.file_bytes)
-            if failure is not None:
-                raise failure
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
-                file.write(data)
-            return Path(file.name), kind
+        head = _head(source.path)
+        if not is_packed(head):
+            yield source.path, kind_of(head, source.name)
+            return
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            target = Path(folder) / "file"
+            arguments = {
+                "path": str(source.path), "target": str(target), "ratio": self._options.archive_ratio,
+                "total_bytes": min(self._options.file_bytes, self._room.bytes),
+                "free_bytes": source.options.unpack_free_bytes,
+            }  # fmt: skip
+            outcome = self._parsers.run(Job("attached.members:expand", arguments))
+            self._room.bytes -= _size(Path(folder))
+            if outcome.failure is not None:
+                raise source.error(*outcome.failure)
+            yield target, kind_of(_head(target), source.name)
 
     def _one(self, source: Source, kind: Kind) -> Attached:
         reader = _DOCUMENTS.get(kind)
@@ -231,12 +267,13 @@ class _Reading:
             }  # fmt: skip
             outcome = self._parsers.run(Job("attached.members:unpack", arguments))
             room.members -= len(outcome.parts)
-            room.bytes -= sum(Path(row["path"]).stat().st_size for row in outcome.parts if "path" in row)
+            room.bytes -= _size(Path(folder))
             room.depth -= 1
             for row in outcome.parts:
                 inner = "/".join(filter(None, (part, shown_name(row["name"]))))
                 if "path" in row:
                     yield from self.read(Path(row["path"]), name, inner)
+                    Path(row["path"]).unlink()
                 else:
                     yield Attached(part=inner, title=title, text="", problem=row["problem"], failure="unsupported")
             room.depth += 1
@@ -250,6 +287,16 @@ class _Reading:
 def shown_name(name: str) -> str:
     """A name as one line without characters that are not seen."""
     return "".join(char if char.isprintable() else "\ufffd" for char in mend(name))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(SNIFF_BYTES)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in `folder`."""
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def _joined(outcome: Outcome) -> str:

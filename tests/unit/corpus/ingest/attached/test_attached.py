@@ -1,10 +1,13 @@
 """Attached files of every kind give one text each, and what is wrong with them in words."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import openpyxl
@@ -13,7 +16,7 @@ from tests.samples import ENCRYPTED, html, pdf, sheet, slides, word
 
 from fathom.corpus.ingest.attached.kinds import kind_of
 from fathom.corpus.ingest.attached.reader import Attached, AttachedOptions, read_attached
-from fathom.corpus.ingest.isolate import Parsers
+from fathom.corpus.ingest.isolate import Job, Outcome, Parsers
 
 CITIES = "name,population,founded\n" + "".join(f"City {n},{n * 100},{1800 + n % 200}-01-02\n" for n in range(1, 3001))
 
@@ -236,3 +239,55 @@ def test_an_archive_is_bounded_in_number_bytes_and_ratio(reader: Reader) -> None
 )
 def test_kinds(head: bytes, name: str, kind: str) -> None:
     assert kind_of(head, name) == kind
+
+
+class Watched(Parsers):
+    """Notes each job's function, and the bytes that lie in the folder of the reading when it begins."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(AttachedOptions().reading)
+        self._folder = folder
+        self.functions: list[str] = []
+        self.held: list[int] = []
+
+    def run(self, job: Job) -> Outcome:
+        self.functions.append(job.function)
+        self.held.append(sum(file.stat().st_size for file in self._folder.rglob("fathom-attached-*/**/*")))
+        return super().run(job)
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress])
+def test_what_is_packed_twice_counts_against_the_same_bytes_and_is_gone_after_it(
+    packed: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    parsers = Watched(tmp_path)
+    line = b"a line of the same words\n"
+    files = {f"{n}.txt.packed": packed(line * 120_000) for n in range(6)}  # 3 MB each
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(zipped(files))
+    assert path.stat().st_size < 60_000
+    options = AttachedOptions(archive_bytes=7_000_000, text_chars=2000)
+    found = list(read_attached(path, "bomb.zip", options, parsers))
+    parsers.close()
+    assert [bool(one.text) for one in found] == [True, True, False, False, False, False]
+    assert {one.failure for one in found} == {"oversized"}
+    assert parsers.functions.count("attached.members:expand") == 6, "unpacked where it can be killed"
+    assert max(parsers.held) < 4_000_000 and not list(tmp_path.glob("fathom-attached-*"))
+
+
+def test_small_bombs_share_the_free_bytes(reader: Reader) -> None:
+    files = {f"{n}.txt.bz2": bz2.compress(b"\0" * 40_000_000) for n in range(4)}
+    found = reader.all("bomb.zip", zipped(files))
+    assert ["more than allowed" in one.problem for one in found] == [False, True, True, True]
+
+
+def test_texts_of_an_archive_are_bounded_together(reader: Reader) -> None:
+    data = zipped({f"{n}.txt": b"some words " * 200 for n in range(5)})
+    found = reader.all("many.zip", data, archive_chars=5000)
+    assert [len(one.text) for one in found] == [2200, 2200, 600, 0, 0]
+    assert found[2].failure == "oversized" and "the last 1,600 of 2,200 characters" in found[2].problem
+    assert found[3].failure == "oversized" and "left out" in found[3].problem
+    assert len(reader.one("one.txt", b"some words " * 200, archive_chars=1024).text) == 2200, (
+        "one file has its own limit"
+    )
