@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from fathom.core.errors import ToolError
 from fathom.core.task import Task
-from fathom.tools.spelling import Spelling
+from fathom.tools.spelling import MOST_CHARS, MOST_WORDS, Spelling
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\\^`{|}\[\]]+", re.IGNORECASE)
 _TRAILING = ".,;:!?)'*_~"
@@ -92,6 +92,13 @@ class Boundary:
             return text
         self._read()
         plain = unicodedata.normalize("NFKC", text)
+        words = _words(_folded(plain))
+        if len(plain) > MOST_CHARS or len(words) > MOST_WORDS:
+            raise ToolError(
+                "denied",
+                f"Not sent: this run holds private text, so one text may have at most {MOST_WORDS} words and "
+                f"{MOST_CHARS:,} characters. Say it in fewer.",
+            )
         tokens = [token for token in plain.split() if token.strip(_OUTER).casefold() not in self._marked]
         if why := _coded(plain, " ".join(tokens)):
             raise ToolError("denied", f"Not sent: this run holds private text, so it may not send {why}.")
@@ -103,7 +110,7 @@ class Boundary:
                 "Not sent: this run holds private text, so only words of the question and of public results may go "
                 f"out. Not among them: {named}.",
             )
-        if why := self._spelling.refuse_words(_words(_folded(plain)), self._words, self._asked):
+        if why := self._spelling.refuse_words(words, self._words, self._asked):
             raise ToolError("denied", f"Not sent: this run holds private text, so it may not send {why}.")
         # One phrase may be quoted; with more of them the marks would be a code.
         kept = plain if plain.count('"') == 2 else plain.replace('"', " ")

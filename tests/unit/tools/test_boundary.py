@@ -2,6 +2,7 @@
 
 import base64
 import codecs
+import time
 from urllib.parse import quote
 
 import pytest
@@ -189,3 +190,28 @@ def test_ways_to_write_one_address_are_one(host: str, path: str, query: str) -> 
         for fragment in ("", "#x")
     }
     assert forms == {f"{host}{path}{query}"}
+
+
+def test_texts_without_end_are_refused_once_there_is_private_text() -> None:
+    boundary = Boundary("What is of in on at to by?")
+    long = "of in on at to by " * 170
+    assert boundary.check_words(long) == long
+    boundary.show("the code is falcon7", private=True)
+    began = time.process_time()
+    for text in (long, "of" * 1001):
+        with pytest.raises(ToolError, match=r"at most 200 words and 2,000 characters.*fewer") as caught:
+            boundary.check_words(text)
+        assert caught.value.kind == "denied"
+    assert time.process_time() - began < 0.5
+    assert boundary.check_words("what is of in on at") == "What is of in on at"
+
+
+def test_an_address_of_words_without_end_is_refused_once_there_is_private_text() -> None:
+    address = f"https://site.test/{'-'.join(['of', 'in', 'on', 'at'] * 100)}"
+    boundary = Boundary("What is it?")
+    boundary.show("See", [address])
+    boundary.show("the code is falcon7", private=True)
+    began = time.process_time()
+    with pytest.raises(ToolError, match="more than 200 words"):
+        boundary.check_address(address, outgoing=True)
+    assert time.process_time() - began < 0.5

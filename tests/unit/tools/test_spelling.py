@@ -1,6 +1,9 @@
 """Public words that one after the other make a private one."""
 
 import codecs
+import itertools
+import random
+import time
 
 import pytest
 from hypothesis import given
@@ -101,3 +104,48 @@ def test_any_words_may_be_looked_at(words: list[str], secret: str) -> None:
     made = spelling(secret)
     made.refuse_words(words, words, ())
     made.refuse_address("".join(words), words, ())
+
+
+SMALL_WORDS = (
+    "of in on at to by is as am le la du et un el en il lo the for and not are was its who how why a y e".split()
+)
+
+
+@pytest.mark.parametrize("solid", [0, 1, 5, 31])
+@pytest.mark.parametrize("count", [150, 1000])
+def test_hostile_rows_of_small_words_are_judged_at_once(count: int, solid: int) -> None:
+    made, source = Spelling(), random.Random(7)
+    private = ["".join(source.choices("etaoinshrdlu", k=7)) for _ in range(20_000)]
+    made.hide(private, " ".join(private))
+    row = source.choices(SMALL_WORDS, k=count)
+    for at in source.sample(range(count), count * solid // 100):
+        row[at] = source.choice(["qx", "z", "vw", "kkk"])
+    began = time.process_time()
+    made.refuse_words(row, (), row)
+    made.refuse_address("site", row, ())
+    assert time.process_time() - began < 1
+
+
+def test_an_ordinary_sentence_of_small_words_may_go_out() -> None:
+    said = "to be or not to be that is the question of who it was and why it is not in the house of the lord"
+    assert spelling().refuse_words(said.split(), (), ()) == ""
+
+
+def brute(words: list[str], secret: str) -> bool:
+    """Whether four of the words, each a letter, with none left out between them but small ones, stand in the secret."""
+    row = [word for word in words if len(word) == 1]
+    forms = "\n".join(form for text in (secret, secret[::-1]) for form in (text, codecs.encode(text, "rot13")))
+    for order in (row, row[::-1]):
+        for chosen in itertools.combinations(range(len(order)), 4):
+            between = {at for at in range(chosen[0], chosen[-1]) if at not in chosen}
+            solid = any(order[at] not in "aye" for at in chosen)
+            if solid and all(order[at] in "aye" for at in between) and "".join(map(order.__getitem__, chosen)) in forms:
+                return True
+    return False
+
+
+@given(st.lists(st.sampled_from("abeyxz"), max_size=9), st.text(alphabet="abeyxz", min_size=4, max_size=9))
+def test_letters_are_kept_back_as_a_search_through_all_ways_to_read_them_says(words: list[str], secret: str) -> None:
+    made = Spelling()
+    made.hide([secret], secret)
+    assert bool(made.refuse_words(words, {secret}, "abeyxz")) == brute(words, secret)
