@@ -89,6 +89,10 @@ def _toml_value(text: str) -> Any:
 
 
 _SERVICE_KEY = re.compile(r"FATHOM_([A-Z0-9_]+)_KEY")
+_PARSER_VARIABLES = (
+    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "PYTHONPATH",
+    "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",
+)  # fmt: skip
 
 
 class Environment(Frozen):
@@ -128,6 +132,12 @@ class Environment(Frozen):
 def child_environment(**changes: str) -> dict[str, str]:
     """This process's environment with `changes`, for a program started by fathom."""
     return {**os.environ, **changes}
+
+
+def parser_environment() -> dict[str, str]:
+    """Of this process's environment what Python needs to start, for a program that is given what strangers wrote: keys
+    and whatever else it holds are not that program's business."""
+    return {name: os.environ[name] for name in _PARSER_VARIABLES if name in os.environ}
 
 
 def native_default(name: str, value: str) -> None:

@@ -21,6 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from fathom.core.config import parser_environment
 from fathom.core.errors import InputError
 from fathom.corpus.ingest.child import write_frame
 from fathom.corpus.ingest.options import ReadOptions
@@ -132,6 +133,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=parser_environment(),
             bufsize=0,
         )
         self._held = bytearray()

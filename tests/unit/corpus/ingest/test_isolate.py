@@ -1,6 +1,8 @@
 """Parser processes: limits, deaths, order."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,25 @@ def test_job_that_eats_memory_is_stopped(parsers: Parsers) -> None:
     outcome = parsers.run(page("<i>x</i>" * 1_000_000))
     assert outcome.failure is not None and outcome.failure[0] in ("oversized", "corrupt")
     assert parsers.run(page("next")).parts[0]["text"] == "next"
+
+
+def test_parsers_know_nothing_of_the_environment_but_what_python_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FATHOM_API_KEY", "FATHOM_BRAVE_KEY", "FATHOM_PROXY", "HF_TOKEN"):
+        monkeypatch.setenv(name, "hush")
+    parsers = Parsers(ReadOptions(parsers=1))
+    assert parsers.run(page("x")).parts
+    known = [
+        (process / "environ").read_bytes()
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and _started_here(process)
+    ]
+    parsers.close()
+    assert known and all(b"hush" not in one and f"PATH={os.environ['PATH']}".encode() in one for one in known)
+
+
+def _started_here(process: Path) -> bool:
+    try:
+        parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+        return parent == str(os.getpid()) and b"ingest.child" in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
