@@ -116,9 +116,11 @@ class ToolError(FathomError):
     """A tool call failed in a way the model should know about. `kind` is what it is told."""
 
     Kind = Literal[
-        "arguments", "unknown_tool", "not_found", "timeout", "upstream", "saturated", "empty", "denied", "unsupported"
-    ]
-    INFRASTRUCTURE: ClassVar[frozenset[Kind]] = frozenset({"upstream", "saturated"})  # says nothing about the query
+        "arguments", "unknown_tool", "not_found", "timeout", "upstream", "saturated", "failed", "empty", "denied",
+        "unsupported",
+    ]  # fmt: skip
+    # These say nothing about the query; `failed` is the word of a tool that was reached.
+    INFRASTRUCTURE: ClassVar[frozenset[Kind]] = frozenset({"timeout", "upstream", "saturated"})
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)

@@ -21,7 +21,7 @@ from fathom.tools.mcp.protocol import McpOffer, McpPart, McpPort, McpReply
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.window import windows
 
-_FAILURES: dict[str, ToolError.Kind] = {"tool": "upstream", "arguments": "arguments", "unknown_tool": "unknown_tool"}
+_FAILURES: dict[str, ToolError.Kind] = {"tool": "failed", "arguments": "arguments", "unknown_tool": "unknown_tool"}
 _UNREACHED: dict[ProviderFault.Kind, tuple[ToolError.Kind, str]] = {
     "timeout": ("timeout", "did not answer in time. This says nothing about what was asked."),
     "saturated": (
@@ -50,8 +50,9 @@ class LeftOut(Frozen):
 
 
 class McpTool:
-    """One tool of a server. A reply becomes evidence; that the server cannot be reached, or has no room, is an error of
-    kind `upstream` or `saturated` that says nothing about what was asked."""
+    """One tool of a server. A reply becomes evidence; that the server cannot be reached, does not answer in time or has
+    no room is an error of kind `upstream`, `timeout` or `saturated` that says nothing about what was asked; that the
+    tool says it failed is one of kind `failed`."""
 
     def __init__(self, port: McpPort, name: str, spec: ToolSpec, config: McpToolConfig = McpToolConfig()) -> None:
         self._port, self._name, self._config = port, name, config

@@ -100,7 +100,7 @@ async def test_pictures_and_sound_are_named_and_never_passed_over(context: ToolC
 @pytest.mark.parametrize(
     ("reply", "kind", "said"),
     [
-        (words("no such city", failure="tool"), "upstream", "hand__echo failed and says: no such city"),
+        (words("no such city", failure="tool"), "failed", "hand__echo failed and says: no such city"),
         (words("text is too short", failure="arguments"), "arguments", "text is too short"),
         (McpReply(failure="unknown_tool"), "unknown_tool", "no reason was given"),
         (ProviderFault("10.0.0.7:99 refused", kind="refused"), "upstream", "could not be reached. This says nothing"),
@@ -226,3 +226,21 @@ async def test_offers_replies_and_failures_are_on_record() -> None:
     raised = [body.get("raised") for kind, body in journal.log if kind == "tool_finished"]
     assert raised == [None, None, "fault", "denied"]
     await journaled.close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "infra"),
+    [
+        (ProviderFault("slow", kind="timeout"), True),
+        (ProviderFault("gone", kind="refused"), True),
+        (ProviderFault("full", kind="saturated"), True),
+        (words("no such city", failure="tool"), False),
+        (words("too short", failure="arguments"), False),
+    ],
+)
+async def test_only_what_says_nothing_about_the_question_counts_as_infrastructure(
+    context: ToolContext, reply: McpReply | Exception, infra: bool
+) -> None:
+    with pytest.raises(ToolError) as caught:
+        await run(context, ScriptedMcp(reply=reply))
+    assert (caught.value.kind in ToolError.INFRASTRUCTURE) is infra
