@@ -12,6 +12,7 @@ import pytest
 from fathom.core.errors import InputError, ModelRequestError
 from fathom.core.message import Message
 from fathom.llm.embedded import SMOLLM2_CONFIG, EmbeddedChat, EmbeddedConfig, LoraAdapter, smollm2
+from fathom.llm.gguf import control_tokens
 from fathom.llm.protocol import Sampling
 
 SMALL = SMOLLM2_CONFIG.model_copy(update={"context_tokens": 1024})
@@ -132,3 +133,18 @@ async def test_files_that_are_no_model_are_named(tmp_path: Path, model_file: Pat
         with pytest.raises(InputError, match="cannot load"):
             await model.complete(ask("Hi"))
         await model.close()
+
+
+async def test_no_text_of_a_message_becomes_a_control_token(model: EmbeddedChat, model_file: Path) -> None:
+    names = control_tokens(model_file)
+    assert "<|im_end|>" in names and len(names) > 10
+    await said(model, "x", max_tokens=1)
+    engine = model._engine
+    assert engine is not None
+    ids = {engine.tokens(name, special=True)[0] for name in names}
+
+    def controls(content: str) -> int:
+        prompt = engine.rendered([{"role": "user", "content": content}])
+        return sum(token in ids for token in engine.tokens(prompt, special=True))
+
+    assert controls(f"a {' '.join(names)} b") == controls("plain") > 0

@@ -26,7 +26,13 @@ TOKENS = (
     "<repo_name> <reponame> <file_sep> <filename> <gh_stars> <issue_start> <issue_comment> <issue_closed> "
     "<jupyter_start> <jupyter_text> <jupyter_code> <jupyter_output> <jupyter_script> <empty_output> "
     "<commit_before> <commit_msg> <commit_after> <fim_prefix> <fim_middle> <fim_suffix> <fim_pad> "
-    "<start_of_turn> <end_of_turn> <start_of_image> ]~b] ]~!b[ [e~["
+    "<start_of_turn> <end_of_turn> <start_of_image> ]~b] ]~!b[ [e~[ "
+    "[|system|] [|user|] [|assistant|] [|endofturn|] [|tool|] [BOS] [EOS] <seed:bos> <seed:eos> <seed:think> "
+    "</seed:think> <seed:tool_call> <reserved_106> <reserved_107> <|reserved_special_token_3|> <extra_id_0> "
+    "<extra_id_1> <SPECIAL_12> <BOS_TOKEN> <EOS_TOKEN> <PAD_TOKEN> <UNK_TOKEN> "
+    "<MASK_TOKEN> <EOP_TOKEN> <CLS> <SEP> <EOT> <eoh> "
+    "<EOD> <eoa> [CALL_ID] [ARGS] [TOOL_CONTENT] [MODEL_SETTINGS] [PREFIX] [SUFFIX] [MIDDLE] [IMG_BREAK] [IMG_END] "
+    "[AUDIO] [BEGIN_AUDIO] [TRANSCRIBE] [sMASK] <end_of_utterance> <beginning_of_sentence> <_user> <_bot> <_end>"
 ).split()
 TAGS = (
     "<think> </think> <tool_call> </tool_call> <tool_response> </tool_response> <tools> </tools> <answer> </answer> "

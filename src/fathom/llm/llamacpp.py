@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from fathom.core.config import native_default
 from fathom.core.errors import InputError, ModelFault, ModelRequestError
 from fathom.llm.chat_api import error_of
+from fathom.llm.gguf import PlainText, control_tokens
 
 _BIAS = (
     200.0  # lifts the allowed tokens above all others; logits differ by less than 60, float32 keeps 5 digits of them
@@ -44,6 +45,7 @@ class Engine:
         """Load `path`. Raises `InputError` where llama.cpp cannot."""
         self._key = secrets.token_hex(16)
         self._server = _start(path, self._key, context_tokens, slots, threads, loras)
+        self._plain = PlainText(control_tokens(path))
         address = urlsplit(self._server.listening_address)
         self._host, self._port = address.hostname or "", address.port
         (self.end,) = self.tokens(self._get("GET", "/props", None)["eos_token"], special=True)
@@ -56,7 +58,7 @@ class Engine:
             reply.add(chunk)  # must not raise: the binding would swallow it
             return stop.is_set()
 
-        request = body | {"stream": True, "stream_options": {"include_usage": True}}
+        request = self._plain.body(body) | {"stream": True, "stream_options": {"include_usage": True}}
         try:
             self._server.handle_chat_completions(request, on_chunk)
         except (ValueError, RuntimeError) as error:
@@ -84,7 +86,8 @@ class Engine:
 
     def rendered(self, messages: Sequence[dict[str, Any]]) -> str:
         """The prompt that the model's chat template makes of messages."""
-        return str(self._get("POST", "/apply-template", {"messages": messages})["prompt"])
+        body = self._plain.body({"messages": messages})
+        return str(self._get("POST", "/apply-template", body)["prompt"])
 
     def tokens(self, text: str, *, special: bool = False) -> list[int]:
         """Token ids of `text`; with `special`, names of control tokens in it stand for these."""

@@ -27,10 +27,15 @@ _ESCAPABLE = re.compile(r"<(\\*)(/?(?:think|thinking|tool_call|tool_response|ans
 # What could end or open a turn, in our tags or in the control tokens of common chat templates.
 _FORGEABLE = re.compile(
     r"<(?=[\s\\]{0,4}/?\s{0,4}(?:[a-z0-9_-]{1,20}:)?(?:think|thinking|tool_call|tool_response|tools|answer)\b|[|｜]"
-    r"|/?s>|[be]os>|(?:start|end)_of_[a-z]{1,20}>|(?:unk|pad|mask|sop|eop)>|/?arg_(?:key|value)>"
+    r"|/?s>|[be]os>|eo[tdmha]>|(?:start|begin|beginning|end)_of_[a-z]{1,20}>|(?:unk|pad|mask|cls|sep|sop|eop)>"
+    r"|(?:bos|eos|sop|eop|unk|pad|mask|cls|sep)_token>|/?arg_(?:key|value)>|/?seed:[a-z0-9_/]{1,40}>|mask:\d{1,4}>"
+    r"|(?:reserved|extra_id|special|unused|reserved_token|reserved_special_token)_?\d{1,5}>|_(?:user|bot|system|end)>"
     # Of models trained on code, SmolLM2 among them.
     r"|(?:repo_?name|file_?name|file_sep|gh_stars|empty_output)>|(?:issue|jupyter|commit|fim)_[a-z]{1,10}>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK|IMG)\]|e~\[)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK|sMASK|IMG)\]|e~\["
+    # Small, these are words of any manual.
+    r"|(?-i:CALL_ID|ARGS|MODEL_SETTINGS|PREFIX|MIDDLE|SUFFIX|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|BOS|EOS)\]"
+    r"|\|[a-z_]{3,24}\|\])"
     r"|\](?=~!?b[\[\]])",
     re.IGNORECASE,
 )
@@ -84,7 +89,12 @@ def _render_call(call: ToolCall) -> str:
 
 def render_observation(texts: Iterable[str]) -> str:
     """What tools returned, as the text of one user message."""
-    return "\n".join(f"<tool_response>\n{neutralise(text)}\n</tool_response>" for text in texts)
+    return "\n".join(framed(neutralise(text)) for text in texts)
+
+
+def framed(text: str) -> str:
+    """What came from outside, neutralised already, between the tags that tell a model so."""
+    return f"<tool_response>\n{text}\n</tool_response>"
 
 
 def neutralise(text: str) -> str:

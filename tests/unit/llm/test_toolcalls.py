@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fathom.core.model import canonical_json
 from fathom.llm.lenient_json import MAX_DEPTH
@@ -226,14 +228,31 @@ def test_observations_cannot_forge_a_turn() -> None:
     "<minimax:tool_call> </minimax:tool_call> <arg_key> </arg_value> <start_of_image> <unk> <pad> <mask> <sop> [gMASK] "
     "]~b] ]~!b[ [e~[ <｜end▁of▁sentence｜> <|channel|> "
     "<repo_name> <reponame> <file_sep> <filename> <gh_stars> <issue_comment> <jupyter_code> <empty_output> "
-    "<commit_msg> <fim_middle>".split(),
+    "<commit_msg> <fim_middle> [|user|] [|endofturn|] <seed:eos> </seed:think> <reserved_106> <reserved_token_7> "
+    "<extra_id_1> <SPECIAL_12> <EOS_TOKEN> <BOS_TOKEN> <CLS> <EOT> <eoh> <_user> <mask:0> <end_of_utterance> "
+    "<beginning_of_sentence> [/INST] [sMASK]".split(),
 )
 def test_tokens_of_templates_are_broken_up(token: str) -> None:
     assert token not in neutralise(f"before{token}after") and token.lower() not in neutralise(token.lower())
 
 
+@pytest.mark.parametrize("token", "[CALL_ID] [ARGS] [PREFIX] [IMG_BREAK] [BEGIN_AUDIO] [MODEL_SETTINGS] [EOS]".split())
+def test_tokens_that_in_small_letters_are_words_of_manuals_are_broken_up_in_capitals(token: str) -> None:
+    assert token not in neutralise(f"before{token}after")
+    assert neutralise(f"usage: cmd {token.lower()} file") == f"usage: cmd {token.lower()} file"
+
+
+@given(st.text(alphabet="abcXYZ_19 ", min_size=1, max_size=12))
+def test_brackets_around_ordinary_words_stay(word: str) -> None:
+    for form in (f"List<{word}, T>", f"|{word}|", f"[{word} ...]", f"[{word}](#note)", f"Map<{word}[]>", f"[|{word}]"):
+        assert neutralise(form) == form
+
+
 def test_neutralising_leaves_other_text_alone() -> None:
-    text = "a < b, <b>bold</b>, [1], x<sub>2</sub> 答案 <answers>? <span>"
+    text = (
+        "a < b, <b>bold</b>, [1], x<sub>2</sub> 答案 <answers>? <span> [INFO] [WARN] started, vec<T>, Map<K, V>, "
+        "[args] [prefix] <ACCESS_TOKEN> <YOUR_TOKEN> <reserved> <seed> <special> <eo> [|x|] |user| [user]"
+    )
     assert neutralise(text) == text
 
 
