@@ -20,7 +20,7 @@ from fathom.core.message import Message, ToolSpec
 from fathom.core.task import Task
 from fathom.llm.calling import Calling
 from fathom.llm.protocol import Completion
-from fathom.llm.wire import ParsedReply, neutralise
+from fathom.llm.wire import ParsedReply, framed, neutralise
 
 FORCE_TEXT = {
     "llm_calls": "The number of steps is used up.",
@@ -88,7 +88,8 @@ class ReAct:
         request = self._request(state, state.forced)
         if not state.overflowed:
             return Say(text=request)
-        digest = f"{asked(state.task)}\n\nEvidence gathered so far:\n{evidence_digest(state.evidence, DIGEST_CHARS)}"
+        evidence = framed(evidence_digest(state.evidence, DIGEST_CHARS))
+        digest = f"{asked(state.task)}\n\nEvidence gathered so far:\n{evidence}"
         return NewSegment(
             role="answer",
             messages=(
