@@ -1,6 +1,9 @@
 """Evidence: the exact spans of stored pages that answers stand on."""
 
+import operator
 from typing import Literal
+
+from pydantic import Field
 
 from fathom.core.model import Frozen
 
@@ -29,7 +32,7 @@ class Evidence(Frozen):
 
 class Page(Frozen):
     """A page's text as the world gave it. `text_hash` is the sha256 of `text` in UTF-8; `licence` where known; `note`
-    where it did not come the usual way."""
+    where it did not come the usual way; `private` where it came from an address that is not of the public internet."""
 
     url: str
     title: str
@@ -39,3 +42,5 @@ class Page(Frozen):
     licence: str = ""
     lang: str = ""
     note: Degraded = ""
+    # Left out of records of other pages, which stay what they were.
+    private: bool = Field(default=False, exclude_if=operator.not_)

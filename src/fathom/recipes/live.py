@@ -46,6 +46,8 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
     )
     # Whatever decides what an answer is: with other settings it is asked for anew.
     rules = config.model_dump(mode="json", include={"scope", "robots", "readers", "reader_url", "max_bytes"})
+    if config.scope == "private":
+        rules["marked"] = True  # pages kept from when none was marked as private are not taken
     sources = web_sources(
         found, readers, gated, version=f"{config.scope} {' '.join(specs)}", read_version=str(sorted(rules.items()))
     )

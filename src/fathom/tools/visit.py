@@ -126,12 +126,14 @@ class Visit:
 
     async def _read(self, page: Page, goal: str, context: ToolContext) -> tuple[str, list[Evidence]]:
         spans = windows(page.text, goal, limit=self._config.page_chars, size=self._config.window_chars)
+        private = context.private or page.private
         if not spans:
+            context.boundary.show(page.title, (page.url,), private=private)
             return f"The page {page.url} ({page.title}) has no text.", []
         cited = [context.cite(page, start, end) for start, end in spans]
         shown = sum(end - start for start, end in spans)
         for item in cited:
-            context.boundary.show(f"{page.title}\n{item.text}", (page.url,), private=context.private)
+            context.boundary.show(f"{page.title}\n{item.text}", (page.url,), private=private)
         summary = ""
         if context.reader is not None:
             chosen, summary = await _ask_reader(context.reader, page, goal, cited)

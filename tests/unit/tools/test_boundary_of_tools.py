@@ -100,3 +100,20 @@ async def test_a_goal_cannot_pose_as_a_turn_to_the_reader(context: ToolContext) 
 async def test_titles_of_a_corpus_are_no_addresses(tmp_path: Path) -> None:
     context = ToolContext(task=Task(id="t", question="?"), world=small_world(tmp_path))
     assert "directed by Carla Rossi" in await visit(context, "Salt Road")
+
+
+@pytest.mark.parametrize("text", ["The page has the code 48213.", ""])
+async def test_a_page_of_a_private_network_is_private_text(text: str) -> None:
+    class Inner(Web):
+        async def open(self, url: str) -> Page:
+            return Page(
+                url=url, title="Ledger 48213", text=text, text_hash=content_hash(text), fetched_at="", private=True
+            )
+
+    context = ToolContext(task=Task(id="t", question="What is at http://wiki.test/a?"), world=Inner(), outgoing=True)
+    assert "48213" in await visit(context, "http://wiki.test/a")
+    for private in ("48213", "ledger"):
+        with pytest.raises(ToolError, match="private text"):
+            await Search().run({"query": [private]}, context)
+    assert context.world.asked == []  # type: ignore[attr-defined]
+    await Search().run({"query": ["what is at wiki"]}, context)

@@ -12,7 +12,11 @@ from tests.web_server import HTML, WebServer, html, results, small_web
 from tests.worlds import NOON
 
 from fathom.core.errors import AccessDeniedError, PageNotFoundError, WorldUnavailableFault
+from fathom.core.evidence import Page
 from fathom.core.model import content_hash
+from fathom.sandbox.egress.protocol import WebReply, WebRequest
+from fathom.sandbox.egress.scripted import ScriptedWeb
+from fathom.world.reader.live import LiveReader, LiveReaderConfig
 
 TEXT = "The lighthouse of Ostra was built in 1884. It stands on the northern coast and can be seen from far away."
 
@@ -29,6 +33,7 @@ async def test_a_page_is_its_text_with_title_hash_and_time(web: WebServer) -> No
     assert page.title == "Ostra" and "4,200 inhabitants and one lighthouse, built in 1884." in page.text
     assert page.text_hash == content_hash(page.text) and page.fetched_at == NOON
     assert page.url == f"{web.base}/wiki/Ostra" and page.lang == "en"
+    assert page.private and page == Page.model_validate_json(page.model_dump_json()), "it came from 127.0.0.1"
     await world.close()
     assert (await world.open(page.url)).text == page.text, "a closed world opens again"
     await world.close()
@@ -281,3 +286,16 @@ async def test_links_are_absolute_seen_from_where_the_page_really_is_and_lead_to
             (f"{web.base}/up", "to 2"),
             ("https://e.example/f", "to 7"),
         ]
+
+
+async def test_a_page_that_a_private_address_led_to_is_private_and_others_are_not() -> None:
+    def answer(request: WebRequest) -> WebReply:
+        led = request.url == "http://wiki.test/go"
+        headers = {"location": "https://site.test/b", "content-type": "text/plain"}
+        return WebReply(302 if led else 200, request.url, headers if led else {}, b"words enough to read", inside=led)
+
+    reader = LiveReader(ScriptedWeb(answer), LiveReaderConfig(robots=False), clock=lambda: NOON)
+    led, other = await reader.read("http://wiki.test/go"), await reader.read("https://site.test/b")
+    await reader.close()
+    assert led.page.private and not other.page.private
+    assert "private" not in other.page.model_dump() and other.page == Page.model_validate(other.page.model_dump())

@@ -73,12 +73,14 @@ class EgressClient:
         target = target_of(request.url, self._config.scope, request.params)
         asked = _Asked(request.method, target, _checked_headers(request, self._config.user_agent), request.body)
         try:
+            inside = False
             async with asyncio.timeout(request.timeout_s):
                 for _ in range(request.max_redirects + 1):
                     async with self._sent(asked) as reply:
+                        inside = inside or (asked.target.host, asked.target.port) in self.network.inside
                         location = _location(reply) if request.max_redirects else None
                         if location is None:
-                            return await _whole(reply, asked.target, request.max_bytes)
+                            return replace(await _whole(reply, asked.target, request.max_bytes), inside=inside)
                     target = target_of(join(asked.target.url, location), self._config.scope)
                     asked = asked.led_on(reply.status, target)
         except TimeoutError:

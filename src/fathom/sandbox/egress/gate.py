@@ -25,13 +25,14 @@ _CONNECT_S, _PIECE = 10.0, 2**16
 
 class SocksGate:
     """A server on 127.0.0.1 while the context lasts. `max_bytes` is what all connections together may bring in; then
-    all are ended. `denied` holds (host, port) of what was refused, `exceeded` says that the limit was reached."""
+    all are ended. `denied` holds (host, port) of what was refused, `exceeded` says that the limit was reached,
+    `inside` that an address was connected to which is not of the public internet."""
 
     def __init__(self, network: GuardedNetwork, *, max_bytes: int) -> None:
         self._network, self._left = network, max_bytes
         self._open: set[asyncio.Task[None]] = set()
         self.denied: set[tuple[str, int]] = set()
-        self.exceeded = False
+        self.exceeded = self.inside = False
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -101,7 +102,9 @@ class SocksGate:
     async def _connect(self, host: str, port: int) -> httpcore2.AsyncNetworkStream:
         shown = f"[{host}]" if ":" in host else host
         target = target_of(f"http://{shown}:{port}/", self._network.scope)
-        return await self._network.connect_tcp(target.host, port, timeout=_CONNECT_S)
+        stream = await self._network.connect_tcp(target.host, port, timeout=_CONNECT_S)
+        self.inside = self.inside or (target.host, port) in self._network.inside
+        return stream
 
     async def _relay(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: httpcore2.AsyncNetworkStream

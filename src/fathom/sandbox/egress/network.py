@@ -15,7 +15,7 @@ from typing import Protocol
 import httpcore2
 
 from fathom.core.errors import AccessDeniedError
-from fathom.sandbox.egress.addresses import Address, permitted, port_permitted
+from fathom.sandbox.egress.addresses import Address, is_public, permitted, port_permitted
 from fathom.sandbox.egress.protocol import Scope
 
 _MAX_TRIES = 4  # addresses of one name that are tried, in the order of the resolver
@@ -80,6 +80,8 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
 
     def __init__(self, scope: Scope, resolver: Resolver, connector: Connector) -> None:
         self.scope: Scope = scope
+        self.inside: set[tuple[str, int]] = set()
+        """Hosts and ports that were connected to at an address that is not of the public internet."""
         self._resolver, self._connector = resolver, connector
 
     async def connect_tcp(
@@ -96,9 +98,13 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         last: Exception = httpcore2.ConnectError("no address")
         for address in (await self._checked(host))[:_MAX_TRIES]:
             try:
-                return await self._connector.connect(address, port, timeout)
+                stream = await self._connector.connect(address, port, timeout)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 last = error
+                continue
+            if not is_public(address):
+                self.inside.add((host, port))
+            return stream
         raise last
 
     async def connect_unix_socket(

@@ -25,12 +25,14 @@ class WebRequest:
 
 @dataclass(frozen=True)
 class WebReply:
-    """A whole reply, whatever its status. Names of `headers` are in lower case; `url` is where redirects led to."""
+    """A whole reply, whatever its status. Names of `headers` are in lower case; `url` is where redirects led to;
+    `inside` says that it, or a redirect on the way, came from an address that is not of the public internet."""
 
     status: int
     url: str
     headers: Mapping[str, str]
     body: bytes
+    inside: bool = False
 
 
 class Web(Protocol):

@@ -101,7 +101,8 @@ class BrowserReader:
         if status not in (200, 203):
             raise WorldUnavailableFault(f"the server answered with status {status}", kind=kind_of(status))
         body = shown["html"].encode("utf-8", "replace")
-        return page_of(url, await self._parser.parse(body, "text/html; charset=utf-8", shown["url"]), self._clock())
+        parsed = await self._parser.parse(body, "text/html; charset=utf-8", shown["url"])
+        return page_of(url, parsed, self._clock(), private=shown["inside"])
 
     async def close(self) -> None:
         if self._owns_parser:
@@ -114,11 +115,11 @@ class BrowserReader:
             await self._robots.check(target.origin, target.url, self._config.timeout_s)
 
     async def _shown(self, url: str) -> dict[str, Any]:
-        """What the browser made of the page: `status`, `url` and `html`."""
+        """What the browser made of the page: `status`, `url` and `html`; `inside` as of a `WebReply`."""
         async with SocksGate(self._web.network, max_bytes=self._config.max_bytes) as gate:
             outcome = await self._browse(url, gate.port)
         if "html" in outcome:
-            return outcome
+            return {**outcome, "inside": gate.inside}
         if gate.exceeded:
             raise WorldUnavailableFault(f"the page brings in over {self._config.max_bytes} bytes", kind="oversized")
         at = target_of(outcome["at"], self._web.network.scope)

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import Field
 
@@ -72,7 +73,7 @@ class LiveReader:
             raise as_unavailable(fault) from None
         check_status(reply)
         parsed = await self._parser.parse(reply.body, reply.headers.get("content-type", ""), reply.url)
-        return page_of(url, parsed, self._clock())
+        return page_of(url, parsed, self._clock(), private=reply.inside)
 
     async def close(self) -> None:
         if self._owns_parser:
@@ -82,6 +83,7 @@ class LiveReader:
     async def _fetch(self, url: str) -> WebReply:
         """The last reply of a chain of redirects, each of whose sites was asked what it asks of robots."""
         deadline = self._timer() + self._config.timeout_s
+        inside = False
         for _ in range(self._config.max_redirects + 1):
             target = target_of(url, "private")
             if self._config.robots:
@@ -93,14 +95,15 @@ class LiveReader:
                 timeout_s=max(0.001, deadline - self._timer()),
             )
             reply = await self._web.fetch(request)
+            inside = inside or reply.inside
             location = reply.headers.get("location")
             if reply.status not in _REDIRECTS or location is None:
-                return reply
+                return replace(reply, inside=inside)
             url = join(reply.url, location)
         raise WorldUnavailableFault(f"more than {self._config.max_redirects} redirects", kind="garbage")
 
 
-def page_of(url: str, parsed: Parsed, fetched_at: str) -> ReadPage:
+def page_of(url: str, parsed: Parsed, fetched_at: str, *, private: bool = False) -> ReadPage:
     """The page that was asked for as `url`, for every reader. Raises `WorldUnavailableFault` for one that asks for a
     proof of being human instead of showing it."""
     if is_challenge(parsed.title, parsed.text):
@@ -113,5 +116,6 @@ def page_of(url: str, parsed: Parsed, fetched_at: str) -> ReadPage:
         fetched_at=fetched_at,
         licence=parsed.licence,
         lang=parsed.lang,
+        private=private,
     )
     return ReadPage(page=page, links=parsed.links)

@@ -211,3 +211,27 @@ async def test_scopes(web: WebServer) -> None:
         with pytest.raises(AccessDeniedError):
             await client.fetch(WebRequest(f"{web.base}/p"))
     assert web.visited == []
+
+
+async def test_replies_from_private_addresses_are_marked_and_so_is_what_they_lead_to() -> None:
+    servers = {
+        "a.example": (PUBLIC, reply(302, location="http://wiki.example/")),
+        "b.example": (OTHER, reply()),
+        "wiki.example": ("10.0.0.7", reply()),
+        "out.example": ("10.0.0.8", reply(302, location="http://b.example/")),
+    }
+    client = EgressClient(
+        EgressConfig(scope="private"),
+        resolver=ScriptedResolver({name: [[address]] for name, (address, _) in servers.items()}),
+        connector=ScriptedConnector({address: [said] for address, said in servers.values()}),
+    )
+
+    async def inside(host: str, redirects: int = 0) -> bool:
+        return (await client.fetch(WebRequest(f"http://{host}/", max_redirects=redirects))).inside
+
+    assert [await inside(host) for host in ("a.example", "b.example", "wiki.example", "10.0.0.7")] == [
+        False, False, True, True,
+    ]  # fmt: skip
+    assert await inside("a.example", 1) and await inside("out.example", 1)
+    assert await inside("wiki.example") and not await inside("b.example"), "connections that were kept too"
+    await client.close()

@@ -121,3 +121,15 @@ async def test_open_connections_end_with_the_gate() -> None:
         assert await reader.read(2) == b"\x05\x00"
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
+
+
+async def test_it_tells_whether_a_private_address_was_connected_to() -> None:
+    made, _ = gate(scope="private")
+    async with made:
+        await speak(made, request("a.example", 443), ASKED)
+        assert not made.inside
+    connector = ScriptedConnector({"10.0.0.7": [PAGE]})
+    made = SocksGate(GuardedNetwork("private", ScriptedResolver({}), connector), max_bytes=10_000)
+    async with made:
+        await speak(made, request("10.0.0.7", 8080), ASKED)
+        assert made.inside
