@@ -208,7 +208,9 @@ async def _more_tools(
         session = f"{resolved.task.id} {resolved.seed}"
         python = PythonInterpreter(
             sandbox,
-            PythonConfig(stateful=config.python_sessions, public=config.code_public, packages=config.sandbox.packages),
+            PythonConfig(
+                stateful=config.python_sessions, public=config.code_is_public, packages=config.sandbox.packages
+            ),
             session,
         )
         stack.push_async_callback(python.close)

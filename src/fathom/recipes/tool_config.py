@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from fathom.core.config import Config
 from fathom.sandbox.code.config import CodeSandboxConfig
 from fathom.sandbox.code.interpreter import installed
+from fathom.sandbox.egress.policy import is_own
 from fathom.sandbox.gateway.service import LaneChanges
 from fathom.tools.mcp.config import McpServerConfig
 
@@ -34,8 +35,10 @@ class ToolsConfig(Config):
     code_api: Literal["sandbox_fusion", "swe_rex"] = Field(
         default="sandbox_fusion", description="whose API that server speaks: SandboxFusion's or SWE-ReX's"
     )
-    code_public: bool = Field(
-        default=False, description="that server is not one's own: a run that holds private text gives it no code"
+    code_public: bool | None = Field(
+        default=None,
+        description="that server is not one's own, so a run that holds private text gives it no code; None: so it is "
+        "where the address is not of this machine or a private network, as far as its text tells",
     )
     mcp: tuple[McpServerConfig, ...] = Field(default=(), description="MCP servers whose tools the agent has")
 
@@ -54,6 +57,11 @@ class ToolsConfig(Config):
         # A guest in WebAssembly has none at all.
         found: tuple[str, ...] = () if self.sandbox.backends == ("wasm",) else installed(self.sandbox.packages)
         return self.model_copy(update={"sandbox": self.sandbox.model_copy(update={"packages": found})})
+
+    @property
+    def code_is_public(self) -> bool:
+        """Whether code may get to a server that is not the user's own."""
+        return self.code_public if self.code_public is not None else bool(self.code_url) and not is_own(self.code_url)
 
     @property
     def any(self) -> bool:

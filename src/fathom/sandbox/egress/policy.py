@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urljoin
 
 from fathom.core.errors import AccessDeniedError
-from fathom.sandbox.egress.addresses import Address, permitted, port_permitted
+from fathom.sandbox.egress.addresses import Address, is_public, permitted, port_permitted
 from fathom.sandbox.egress.protocol import Scope
 
 MAX_URL_CHARS = 8192
@@ -30,8 +30,9 @@ _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _DOT, _TWO_DOTS = re.compile(r"\.|%2e", re.IGNORECASE), re.compile(r"(\.|%2e){2}", re.IGNORECASE)
 _PATH_SAFE, _QUERY_SAFE = "/%:@!$&'()*+,;=~|[]^", "/%:@!$&'()*+,;=~|[]^?{}`\\"
+_OWN = frozenset("localhost localdomain local internal home.arpa".split())
 # Names that never are of the public internet (RFC 6761, 6762, 7686, 8375, 9476): name servers are not even asked.
-_INSIDE = frozenset("localhost localdomain local internal home.arpa onion test invalid alt".split())
+_INSIDE = _OWN | frozenset("onion test invalid alt".split())
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,16 @@ def target_of(url: str, scope: Scope, params: Mapping[str, str] | None = None) -
     target = quote(_without_dots(path), safe=_PATH_SAFE)
     asked = "&".join(part for part in (quote(query or "", safe=_QUERY_SAFE), urlencode(params or {})) if part)
     return Target(scheme, host, port, f"{target}?{asked}" if asked else target, address)
+
+
+def is_own(url: str) -> bool:
+    """Whether the text of an address alone tells that it is of this machine or a private network: a network address
+    that is not public, or a name kept for such use. Other names, those without a dot among them, may lead anywhere."""
+    try:
+        target = target_of(url, "private")
+    except AccessDeniedError:
+        return False
+    return _ends_in(target.host, _OWN) if target.address is None else not is_public(target.address)
 
 
 def join(base: str, location: str) -> str:
@@ -127,7 +138,11 @@ def _mapped(text: str) -> str:
 
 
 def _is_inside(name: str) -> bool:
-    return "." not in name or any(f".{name}".endswith(f".{suffix}") for suffix in _INSIDE)
+    return "." not in name or _ends_in(name, _INSIDE)
+
+
+def _ends_in(name: str, suffixes: frozenset[str]) -> bool:
+    return any(f".{name}".endswith(f".{suffix}") for suffix in suffixes)
 
 
 def _without_dots(path: str) -> str:

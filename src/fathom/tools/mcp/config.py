@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from fathom.core.config import Config
+from fathom.sandbox.egress.policy import is_own
 
 ALL = "*"
 
@@ -20,9 +21,10 @@ class McpServerConfig(Config):
     variables: tuple[str, ...] = Field(default=(), description="environment variables passed on to the program")
     url: str = Field(default="", pattern=r"^(https?://.+)?$", description="address of a server over HTTP")
     bearer: str = Field(default="", description="environment variable that holds the token sent to `url`")
-    public: bool = Field(
-        default=False,
-        description="what it is asked leaves this machine and what it says is public; else neither",
+    public: bool | None = Field(
+        default=None,
+        description="what it is asked leaves this machine and what it says is public, else neither; None: so it is for "
+        "a `url` that is not of this machine or a private network, as far as its text tells",
     )
     timeout_s: float = Field(default=60.0, gt=0, description="seconds for one call")
     connect_timeout_s: float = Field(default=30.0, gt=0, description="seconds to start, shake hands and list tools")
@@ -35,6 +37,11 @@ class McpServerConfig(Config):
         if bool(self.command) == bool(self.url):
             raise ValueError(f"server {self.name}: give either a command or a url")
         return self
+
+    @property
+    def is_public(self) -> bool:
+        """Whether what the server is asked leaves this machine."""
+        return self.public if self.public is not None else bool(self.url) and not is_own(self.url)
 
     def allows(self, tool: str) -> bool:
         """Whether the tool may be called."""

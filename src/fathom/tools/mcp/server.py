@@ -33,7 +33,7 @@ class McpServer:
         clock: Callable[[], str] = utc_now,
     ) -> None:
         self._config, self._variables, self._inner, self._clock = config, variables, inner, clock
-        self.name, self.public = config.name, config.public
+        self.name, self.public = config.name, config.is_public
         self._session: McpSession | None = None
         self._connecting = asyncio.Lock()
         self._offers: tuple[McpOffer, ...] | None = None
