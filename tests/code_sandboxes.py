@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.choose import make_sandbox
 from fathom.sandbox.code.config import Backend, CodeLimits, CodeSandboxConfig
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox
-from fathom.sandbox.egress.protocol import WebReply, WebRequest
+from fathom.sandbox.egress.client import EgressClient, EgressConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -175,22 +173,6 @@ class CodeServer:
         return 200, {}, json.dumps({"status": status, "message": "", "run_result": ran}).encode()
 
 
-class LoopbackWeb:
-    """Requests to servers of the test, with the limits that `Web` promises and no other care."""
-
-    async def fetch(self, request: WebRequest) -> WebReply:
-        try:
-            async with httpx2.AsyncClient(timeout=request.timeout_s) as client:
-                reply = await client.request(
-                    request.method, request.url, headers=dict(request.headers), content=request.body
-                )
-        except httpx2.TimeoutException:
-            raise ProviderFault("timeout", kind="timeout") from None
-        except httpx2.TransportError:
-            raise ProviderFault("refused", kind="refused") from None
-        if len(reply.content) > request.max_bytes:
-            raise ProviderFault("too large", kind="oversized")
-        return WebReply(reply.status_code, request.url, {k.lower(): v for k, v in reply.headers.items()}, reply.content)
-
-    async def close(self) -> None:
-        pass
+def way_out() -> EgressClient:
+    """What requests of a run to servers named by its user go through."""
+    return EgressClient(EgressConfig(scope="private"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.code_sandboxes import LIMITS, CodeServer, LoopbackWeb, small, started
+from tests.code_sandboxes import LIMITS, CodeServer, small, started, way_out
 
 from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.protocol import CodeSandbox
@@ -24,7 +24,7 @@ async def elsewhere(kind: Any, stack: AsyncExitStack) -> CodeSandbox:
     """A service on the loopback address that speaks one of the APIs, over a sandbox of this machine."""
     behind = await local(stack, *HERE)
     server = await stack.enter_async_context(CodeServer(behind))
-    return RemoteSandbox(RemoteCodeConfig(kind=kind, url=server.url, limits=LIMITS), LoopbackWeb())
+    return RemoteSandbox(RemoteCodeConfig(kind=kind, url=server.url, limits=LIMITS), way_out())
 
 
 async def local(stack: AsyncExitStack, *kinds: Any) -> CodeSandbox:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.code_sandboxes import LIMITS, CodeServer, LoopbackWeb
+from tests.code_sandboxes import LIMITS, CodeServer, way_out
 
 from fathom.core.errors import ProviderFault
 from fathom.sandbox.code.protocol import CodeResult
@@ -29,7 +29,7 @@ async def ran(
     async with CodeServer() as server:
         server.script = script
         config = RemoteCodeConfig(kind=kind, url=server.url + "/", api_key=SecretStr("key"), limits=LIMITS)
-        result = await RemoteSandbox(config, LoopbackWeb()).run("print(1)")
+        result = await RemoteSandbox(config, way_out()).run("print(1)")
     return result, asked[0], server
 
 
@@ -116,7 +116,7 @@ async def test_the_services_own_wish_to_wait_is_kept() -> None:
 async def test_nobody_there_is_a_fault() -> None:
     config = RemoteCodeConfig(kind="swe_rex", url="http://127.0.0.1:9", limits=LIMITS)
     with pytest.raises(ProviderFault):
-        await RemoteSandbox(config, LoopbackWeb()).run("print(1)")
+        await RemoteSandbox(config, way_out()).run("print(1)")
 
 
 async def test_a_session_runs_its_cells_again_and_begins_afresh_when_there_are_too_many() -> None:
@@ -129,7 +129,7 @@ async def test_a_session_runs_its_cells_again_and_begins_afresh_when_there_are_t
     async with CodeServer() as server:
         server.script = script
         config = RemoteCodeConfig(kind="sandbox_fusion", url=server.url, limits=LIMITS, max_cells=2)
-        sandbox = RemoteSandbox(config, LoopbackWeb())
+        sandbox = RemoteSandbox(config, way_out())
         fresh = [(await sandbox.run(f"cell{number}", "s")).fresh for number in range(4)]
     assert fresh == [True, False, True, False]
     assert ["cell0" in code for code in asked] == [True, True, False, False]
