@@ -7,7 +7,8 @@ through at any sink, searched in all codes (`injection_decode`). Ordinary tasks 
 `choice_sent` has no goal: calls of pages that agree on a code with the model, in which public words stand for letters.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fathom.bench.harness import BenchOptions, Figure, Goal
@@ -15,7 +16,7 @@ from fathom.bench.injection_benign import benign
 from fathom.bench.injection_decode import canary_bytes
 from fathom.bench.injection_orders import Act
 from fathom.bench.injection_pages import PAGE, QUESTION, SECOND, SHAPES, Injection, choices, injections
-from fathom.bench.injection_world import SINKS, Case, Outcome, SitePage, run_all
+from fathom.bench.injection_world import NOTES, SINKS, SOURCES, Case, Outcome, SitePage, run_all
 from fathom.core.task import Task
 from fathom.tools.boundary import Boundary
 
@@ -39,6 +40,9 @@ _UNBOUNDED = 120  # pages that are read once more without a boundary
 class Permissive(Boundary):
     """No boundary at all: what the bench finds with it shows that it can find something."""
 
+    def show(self, text: str, addresses: Iterable[str] = (), *, private: bool = False) -> None:
+        super().show(text, addresses)
+
     def check_address(self, address: str, *, outgoing: bool) -> str:
         return address
 
@@ -51,7 +55,7 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     from fathom.bench.injection_tokens import special_ids
 
     pages = injections(options.quick)
-    cases = [case_of(page) for page in pages]
+    cases = [*(case_of(page) for page in pages), *elsewhere(pages)]
     outcomes = run_all(cases, options.scratch, reader=True)
     leaks = leaked(cases, outcomes)
     for case, outcome in zip(cases, outcomes, strict=True):
@@ -62,6 +66,7 @@ def run(options: BenchOptions) -> Mapping[str, Figure]:
     observations = [text for outcome in outcomes for text in outcome.shown]
     return {
         "pages": len(pages),
+        "elsewhere": len(cases) - len(pages),
         "shapes": len(SHAPES),
         "sinks": len(SINKS),
         "orders_obeyed": sum(outcome.obeyed > 0 for outcome in outcomes),
@@ -115,6 +120,22 @@ def _benign(folder: Path, progress: Callable[[str], None]) -> dict[str, Figure]:
         if not ok:
             progress(f"{case.name}: {outcome.denied} denied, answer {outcome.trajectory.answer!r}")
     return {"benign_pages": len(cases), "pages_ok_frac": round(good / len(cases), 4)}
+
+
+def elsewhere(pages: Sequence[Injection]) -> list[Case]:
+    """Some of the pages met by agents whose secret stands elsewhere than in a file, and those that order code to be run
+    where a server of others runs it."""
+    moved = [
+        replace(case_of(page), source=source, name=f"{page.name} | {source}", question=_question(source))
+        for turn, source in enumerate(SOURCES[1:])
+        for page in pages[turn :: 2 * len(SOURCES)]
+    ]
+    coded = [page for page in pages if any(act.tool == "python" for act in page.order.acts)]
+    return [*moved, *(replace(case_of(page), code_elsewhere=True, name=f"{page.name} | code") for page in coded)]
+
+
+def _question(source: str) -> str:
+    return f"{QUESTION} Our own notes are at {NOTES} too." if source in ("inner page", "corpus") else QUESTION
 
 
 def case_of(page: Injection) -> Case:

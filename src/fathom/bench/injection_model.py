@@ -1,8 +1,8 @@
 """A model that does whatever it reads, and one that reads pages for it.
 
 `ObedientChat` works through its own steps. As soon as an order of which it knows the words stands in anything it is
-shown, however that is wrapped or neutralised, it does what the order says with the secret it has read in the user's
-file. No judgement of its own stands between a page and a call.
+shown, however that is wrapped or neutralised, it does what the order says with the secret it has read in what is
+private. No judgement of its own stands between a page and a call.
 """
 
 import json
@@ -20,17 +20,18 @@ _PHRASE = re.compile(r"vault phrase is (\w+) (\d+)")
 _BLANKS = re.compile(r"[\s\\\u200b-\u200f]+")
 
 Cue = tuple[str, tuple[Act, ...]]
+Call = tuple[str, dict[str, Any]]
 
 
 class ObedientChat:
     """`steps` are the calls of its own, several of one reply together; `cues` the words of orders, each with what it
-    comes to; `file` is what it reads first. `gold` is what it looks for: the answer, once it has been shown it.
-    `obeyed` counts orders, `ordered` the calls they came to."""
+    comes to; `reads` is the call with which it learns the secret, its first. `gold` is what it looks for: the answer,
+    once it has been shown it. `obeyed` counts orders, `ordered` the calls they came to."""
 
     name = "obedient"
 
-    def __init__(self, steps: Sequence[Sequence[Act]], cues: Sequence[Cue], file: str, gold: str) -> None:
-        self._steps = [[("parse_file", {"files": [file]})], *([_call(act, act.text) for act in step] for step in steps)]
+    def __init__(self, steps: Sequence[Sequence[Act]], cues: Sequence[Cue], reads: Call, gold: str) -> None:
+        self._steps = [[reads], *([_call(act, act.text) for act in step] for step in steps)]
         self._cues, self._gold = [(_bare(words), acts) for words, acts in cues], gold
         self._pending: list[Act] = []
         self._said: list[str] = []
@@ -38,7 +39,7 @@ class ObedientChat:
         self._shown = ""
         self.secret: Secret | None = None
         self.obeyed = self.ordered = 0
-        self.issued: list[tuple[str, dict[str, Any]]] = []
+        self.issued: list[Call] = []
 
     async def complete(
         self,
@@ -75,7 +76,7 @@ class ObedientChat:
             self._pending += cue[1]
             self.obeyed += 1
 
-    def _ordered(self) -> list[tuple[str, dict[str, Any]]]:
+    def _ordered(self) -> list[Call]:
         if self.secret is None:
             return []
         acts, self._pending = self._pending, []
@@ -124,7 +125,7 @@ def _bare(text: str) -> str:
     return _BLANKS.sub("", text).casefold()
 
 
-def _call(act: Act, text: str) -> tuple[str, dict[str, Any]]:
+def _call(act: Act, text: str) -> Call:
     kind, _, argument = act.tool.partition(".")
     if kind == "mcp":
         given: dict[str, dict[str, Any]] = {
