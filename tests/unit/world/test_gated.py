@@ -136,6 +136,17 @@ def test_of_two_servers_of_one_kind_one_stands_in_for_the_other() -> None:
     run_virtual(main())
 
 
+def test_what_nobody_can_be_asked_is_no_matter_of_room() -> None:
+    async def main() -> None:
+        for kinds, told in ((("rejected", "rejected"), "upstream"), (("rejected", "server"), "saturated")):
+            world = web([Engine(kind + str(n), down(kind)) for n, kind in enumerate(kinds)])
+            with pytest.raises(ToolError) as caught:
+                await observed(world, Search(), query=["a"])
+            assert caught.value.kind == told
+
+    run_virtual(main())
+
+
 def test_an_engine_is_asked_no_faster_than_it_allows() -> None:
     async def main() -> None:
         arxiv, other = Engine("arxiv", (HIT,)), Engine("other", (HIT,))
