@@ -13,6 +13,9 @@ from html import escape
 import docx
 import openpyxl
 import pptx
+from docx.opc.constants import RELATIONSHIP_TYPE
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
 from tests.zim_writer import Item, zim
 
 ROWS = [
@@ -77,6 +80,20 @@ def word() -> bytes:
     for cell, text in zip((cell for row in table.rows for cell in row.cells), "abcd", strict=True):
         cell.text = text
     document.add_paragraph("The end.")
+    return _saved(document.save)
+
+
+def linked_word(*paragraphs: tuple[str, str]) -> bytes:
+    """Paragraphs of a text and an anchor behind it, which leads to a page of that name."""
+    document = docx.Document()
+    for text, anchor in paragraphs:
+        paragraph = document.add_paragraph(text)
+        link = OxmlElement("w:hyperlink")
+        target = document.part.relate_to(f"https://a.example/{anchor}", RELATIONSHIP_TYPE.HYPERLINK, is_external=True)
+        link.set(qn("r:id"), target)
+        link.append(run := OxmlElement("w:r"))
+        run.text = anchor
+        paragraph._p.append(link)
     return _saved(document.save)
 
 

@@ -165,6 +165,24 @@ async def test_a_page_that_leads_inside_is_denied_and_one_that_asks_robots_not_t
 
 
 @needs_browser
+async def test_where_a_page_leads_is_asked_about_before_it_is_fetched(web: WebServer) -> None:
+    text = {"content-type": "text/plain"}
+    web.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /private", 200, text)
+    web.routes["/private"] = web.routes["/open"] = html("<p>The other page.</p>")
+    for kind, to in (("redirect", "/private"), ("script", "/private"), ("redirect", "/open"), ("script", "/open")):
+        led = html(f"<p>The first page.<script>location.href = '{to}'</script>")
+        web.routes["/led"] = Answer(b"", 302, {"location": to}) if kind == "redirect" else led
+        site = Site(web)
+        try:
+            said = (await site.reader.read("http://site.example/led")).page.text
+        except AccessDeniedError:
+            said = "denied"
+        assert said == ("The other page." if to == "/open" else "denied") and "/private" not in web.visited, (kind, to)
+        await site.reader.close()
+    assert web.visited.count("/open") == 2
+
+
+@needs_browser
 @pytest.mark.parametrize(
     ("body", "config", "kind"),
     [

@@ -42,11 +42,11 @@ from fathom.tools.toolset import Toolset
 from fathom.tools.visit import Visit
 from fathom.world.files.protocol import FileReading, FileText
 from fathom.world.gated import GatedConfig, GatedWorld, web_sources
-from fathom.world.protocol import Hit, WorldLink
+from fathom.world.protocol import Hit
 from fathom.world.reader.extract import extract
 from fathom.world.reader.live import LiveReader, LiveReaderConfig
 from fathom.world.reader.media import charset_of, form_of
-from fathom.world.reader.parser import PageParser, Parsed
+from fathom.world.reader.parser import PageParser, Parsed, parsed_of
 from fathom.world.search.protocol import EngineTraits, SearchQuery
 
 SINKS = ("search", "web", "scholar", "mcp", "report html", "report markdown", "code")
@@ -140,8 +140,7 @@ class InPlaceParser(PageParser):
         path.write_bytes(body)
         form = form_of(content_type, body) or "plain"
         (part,) = extract(str(path), form, charset_of(content_type), url, 64, 400_000)
-        links = tuple(WorldLink(url=address, title=anchor, anchor=anchor) for address, anchor in part.pop("links"))
-        return Parsed(links=links, **part)
+        return parsed_of(part)
 
     async def close(self) -> None:
         return None

@@ -30,9 +30,20 @@ class Evidence(Frozen):
     fetched_at: str
 
 
+class PageLink(Frozen):
+    """A link out of a page. `start` is where its anchor begins in the page's text, in code points; -1 where that is not
+    known."""
+
+    url: str
+    anchor: str
+    start: int = -1
+
+
 class Page(Frozen):
     """A page's text as the world gave it. `text_hash` is the sha256 of `text` in UTF-8; `licence` where known; `note`
-    where it did not come the usual way; `private` where it came from an address that is not of the public internet."""
+    where it did not come the usual way; `private` where it came from an address that is not of the public internet.
+    `links` are for who reads the text, in its order: those of the web are, those of a corpus are not, whose pages are
+    asked for by title."""
 
     url: str
     title: str
@@ -42,5 +53,6 @@ class Page(Frozen):
     licence: str = ""
     lang: str = ""
     note: Degraded = ""
-    # Left out of records of other pages, which stay what they were.
+    # Both are left out of records of other pages, which stay what they were.
     private: bool = Field(default=False, exclude_if=operator.not_)
+    links: tuple[PageLink, ...] = Field(default=(), exclude_if=operator.not_)

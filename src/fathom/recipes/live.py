@@ -1,12 +1,14 @@
 """The live world, put together: engines and readers in their order, asked through a gateway."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from fathom.core.config import Environment
 from fathom.core.errors import ConfigError
 from fathom.recipes.web_config import ReaderName, WebConfig
 from fathom.sandbox.egress.client import EgressClient, EgressConfig
+from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.protocol import Scope, Web
 from fathom.sandbox.gateway.breaker import BreakerConfig
 from fathom.sandbox.gateway.cache import ResultCache
@@ -25,6 +27,8 @@ from fathom.world.search.registry import LOCAL, SERVICES, documented_limits, eng
 
 CALLS, _ANSWERS = "calls.jsonl", "answers.sqlite"
 _READER_KEY = "reader"  # FATHOM_READER_KEY
+_READER_SLOTS = 16
+_BROWSER_BYTES = 5  # as many times what a page may have may come in with all that its scripts ask for
 
 
 def live_world(engines: str, environment: Environment, config: WebConfig = WebConfig()) -> GatedWorld:
@@ -34,15 +38,20 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
     specs = engine_specs(engines)
     found = [search_engine(spec, inside, environment, config) for spec in specs]
     limits = {each.name: engine_limits(each, config.engines) for each in found}
-    parser = PageParser()
-    readers = [_reader(name, parser, environment, config) for name in dict.fromkeys(config.readers)]
-    asked = engine_service(config)
+    parser, asked = PageParser(), engine_service(config)
+    host = config.host.over(GatedConfig().host)
+    outward = _Outward(environment, config, HostPace(host.rate_per_s, host.burst), parser)
+    readers = [_reader(name, outward) for name in dict.fromkeys(config.readers)]
     gated = GatedConfig(
         search=asked,
         tidy=config.tidy,
-        read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s, "unauthorised_rest_s": 0.0}),
+        read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s}),
         engines=limits,
-        host=config.host.over(GatedConfig().host),
+        host=host,
+        readers={
+            "browser": LaneConfig(slots=browser_settings(config).browsers),
+            "service": config.reader_limits.over(LaneConfig(slots=_READER_SLOTS)),
+        },
     )
     # Whatever decides what an answer is: with other settings it is asked for anew.
     rules = config.model_dump(mode="json", include={"scope", "robots", "readers", "reader_url", "max_bytes"})
@@ -67,10 +76,10 @@ def inward(environment: Environment, config: WebConfig) -> EgressClient:
     return _way_out(config.scope if config.scope == "offline" else "private", environment, config)
 
 
-def _way_out(scope: Scope, environment: Environment, config: WebConfig) -> EgressClient:
+def _way_out(scope: Scope, environment: Environment, config: WebConfig, pace: HostPace | None = None) -> EgressClient:
     # Who has a slot shall not wait for a connection: a request's seconds are counted by then.
     connections = max(EgressConfig().connections, config.slots)
-    return EgressClient(EgressConfig(scope=scope, proxy=environment.proxy, connections=connections))
+    return EgressClient(EgressConfig(scope=scope, proxy=environment.proxy, connections=connections), pace=pace)
 
 
 def engine_specs(names: str) -> tuple[str, ...]:
@@ -116,16 +125,40 @@ def engine_service(config: WebConfig) -> ServiceConfig:
     )
 
 
-def _reader(name: ReaderName, parser: PageParser, environment: Environment, config: WebConfig) -> PageReader:
-    outward = _way_out(config.scope, environment, config)
+def browser_settings(config: WebConfig) -> BrowserConfig:
+    """How the browser reads pages."""
+    return BrowserConfig(
+        sandbox=config.browser_sandbox,
+        timeout_s=config.timeout_s,
+        robots=config.robots,
+        max_bytes=_BROWSER_BYTES * config.max_bytes,
+    )
+
+
+@dataclass(frozen=True)
+class _Outward:
+    """What the readers of one world share: each host is asked at one pace, whoever reads its pages."""
+
+    environment: Environment
+    config: WebConfig
+    pace: HostPace
+    parser: PageParser
+
+    def web(self) -> EgressClient:
+        """A way to pages."""
+        return _way_out(self.config.scope, self.environment, self.config, self.pace)
+
+
+def _reader(name: ReaderName, outward: _Outward) -> PageReader:
+    config, parser, pace = outward.config, outward.parser, outward.pace
+    web = outward.web()
     if name == "live":
         own = LiveReaderConfig(timeout_s=config.timeout_s, max_bytes=config.max_bytes, robots=config.robots)
-        return LiveReader(outward, own, parser=parser)
+        return LiveReader(web, own, parser=parser, pace=pace)
     if name == "browser":
-        browser = BrowserConfig(sandbox=config.browser_sandbox, timeout_s=config.timeout_s, robots=config.robots)
-        return BrowserReader(outward, browser, parser=parser)
+        return BrowserReader(web, browser_settings(config), parser=parser, pace=pace)
     service = ServiceReaderConfig(base_url=config.reader_url, timeout_s=config.timeout_s, max_bytes=config.max_bytes)
-    if key := environment.keys.get(_READER_KEY):
+    if key := outward.environment.keys.get(_READER_KEY):
         service = service.model_copy(update={"api_key": key})
-    robots = Robots(outward, parser) if config.robots else None
-    return ServiceReader(inward(environment, config), service, robots=robots)
+    robots = Robots(web, parser, pace=pace) if config.robots else None
+    return ServiceReader(inward(outward.environment, config), service, outward=web, robots=robots)

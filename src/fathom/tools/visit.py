@@ -4,7 +4,8 @@ A page becomes evidence: exact spans of its text, each with an id the answer can
 chooses among the spans and writes a summary; else the spans nearest to the goal are given, without one.
 
 Reference: Tongyi DeepResearch report, tools (visit returns evidence and summary for a goal).
-Differs from the paper: long pages are windowed by relevance instead of cut at 95K tokens, and evidence is exact spans.
+Differs from the paper: long pages are windowed by relevance instead of cut at 95K tokens, evidence is exact spans, and
+links in them are listed with their addresses, since no others than those that were shown may be opened.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from fathom.core.message import Message, ToolSpec
 from fathom.llm.lenient_json import decode
 from fathom.llm.protocol import ChatModel, Sampling
 from fathom.llm.wire import neutralise
+from fathom.tools.links import links_in
 from fathom.tools.protocol import ToolContext, ToolResult
 from fathom.tools.window import windows
 
@@ -79,6 +81,9 @@ class VisitConfig(Config):
     max_pages: int = Field(default=8, ge=1, description="pages opened in one call; the rest is named as left out")
     page_chars: int = Field(default=6000, ge=200, description="characters of one page shown, chosen by relevance")
     window_chars: int = Field(default=800, ge=100, description="size of one span of evidence, in characters")
+    links: int = Field(
+        default=20, ge=0, description="links in the spans of one page that are shown with their addresses; 0: none"
+    )
 
 
 class Visit:
@@ -145,16 +150,22 @@ class Visit:
             else f"\n(the {shown} of {len(page.text)} characters nearest to the goal)"
         )
         evidence = "\n".join(f"[{item.id}] {item.text}" for item in cited) or "(nothing on it bears on the goal)"
+        links = links_in(page, [(item.start, item.end) for item in cited], goal, most=self._config.links)
+        if links:  # whose addresses may be opened from now on
+            anchors = "\n".join(link.anchor for link in links)
+            context.boundary.show(anchors, [link.url for link in links], private=private)
         told = f"\nSummary:\n{summary}" if summary else ""
-        return f"{head}{share}\nEvidence in page:\n{evidence}{told}", cited
+        listed = "".join(f"\n{link.anchor} -> {link.url}" for link in links)
+        more = f"\nLinks in these passages:{listed}" if links else ""
+        return f"{head}{share}\nEvidence in page:\n{evidence}{more}{told}", cited
 
 
 def _kind(failures: Sequence[BaseException]) -> ToolError.Kind:
-    """What is said of a call that opened no page: that they do not exist only where that is known of all."""
+    """What is said of a call that opened no page: that there are none only where that is known of all."""
     faults = [failure for failure in failures if isinstance(failure, WorldUnavailableFault)]
     if faults:
         return "saturated" if all(fault.kind == "saturated" for fault in faults) else "upstream"
-    return "denied" if all(isinstance(failure, AccessDeniedError) for failure in failures) else "not_found"
+    return "denied" if any(isinstance(failure, AccessDeniedError) for failure in failures) else "not_found"
 
 
 def _failure_text(url: str, failure: BaseException) -> str:

@@ -12,13 +12,15 @@ from typing import Protocol, TypeVar
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import ProviderFault, QueryError, WorldUnavailableFault
-from fathom.core.evidence import Page
+from fathom.core.errors import AccessDeniedError, ProviderFault, QueryError, WorldUnavailableFault
+from fathom.core.evidence import Page, PageLink
+from fathom.sandbox.egress.policy import target_of
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig, told_apart
 from fathom.world.protocol import RAISED, Hit, NoHits, World, WorldLink, for_attempt
-from fathom.world.reader.protocol import PageReader, ReadPage
+from fathom.world.reader.extract import VERSION as EXTRACT
+from fathom.world.reader.protocol import PageFault, PageReader, ReadPage
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import TidyConfig, tidy
 from fathom.world.search.gated import noted
@@ -29,6 +31,8 @@ from fathom.world.search.query import parse_query
 A = TypeVar("A")
 
 _SPARE = 5  # hits asked for besides, since some may be duplicates
+LINK_CHARS = 300
+"""Longest address of a link that is given with its page."""
 _FACTS = {name: kind for name, kind in RAISED.items() if name != "unavailable"}
 _HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
 _READ: JsonCodec[ReadPage] = JsonCodec(ReadPage)
@@ -39,12 +43,15 @@ class GatedConfig(Config):
     """How a world's services are asked. A page is no engine's: its limits are those of its host."""
 
     search: ServiceConfig = ServiceConfig(deadline_s=60.0)
-    read: ServiceConfig = ServiceConfig(attempts=3, unauthorised_rest_s=0.0)
+    read: ServiceConfig = ServiceConfig(attempts=3)
     tidy: TidyConfig = Field(default=TidyConfig(), description="of hits of the web")
     engine: LaneConfig = Field(default=LaneConfig(), description="of each engine that `engines` does not name")
     engines: Mapping[str, LaneConfig] = Field(default={}, description="of engines by their names")
     host: LaneConfig = Field(
-        default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by each reader"
+        default=LaneConfig(rate_per_s=2.0, burst=4, slots=4), description="of each web host, by each other reader"
+    )
+    readers: Mapping[str, LaneConfig] = Field(
+        default={}, description="of readers that are providers of their own, a service or a browser, by their names"
     )
 
 
@@ -83,9 +90,9 @@ def web_sources(
             )
             for name, engine in zip(names, engines, strict=True)
         ),
-        read=tuple(Provider(reader.name, reader.read, config.host, lane=_lane_of(reader)) for reader in readers),
+        read=tuple(_provider(reader, config) for reader in readers),
         version=version,
-        read_version=read_version,
+        read_version=f"{read_version} extract {EXTRACT}",
         web=True,
         domains_alone=any(engine.traits.domains_alone for engine in engines),
     )
@@ -103,8 +110,24 @@ def _asker(engine: DescribedEngine) -> Callable[[SearchQuery], Awaitable[tuple[H
     return ask
 
 
-def _lane_of(reader: PageReader) -> Callable[[str], str]:
-    return lambda url: f"{reader.name} {host_of(url)}"
+def _provider(reader: PageReader, config: GatedConfig) -> Provider[str, ReadPage]:
+    """A reader as the gateway asks it: rate, pauses and breaker are those of the host of the page, or of the reader
+    where that is a provider of its own. Faults that are not of whom the lane is kept for are `rejected`: then it is
+    not given up for other pages."""
+    own = config.readers.get(reader.name)
+
+    async def read(url: str) -> ReadPage:
+        try:
+            return await reader.read(url)
+        except ProviderFault as fault:
+            # A host that refuses one page may have others.
+            if isinstance(fault, PageFault) if own else fault.kind == "unauthorised":
+                raise WorldUnavailableFault(f"{fault.kind}: {fault}", kind="rejected", hint=fault.hint) from None
+            raise
+
+    if own:
+        return Provider(reader.name, read, own)
+    return Provider(reader.name, read, config.host, lane=lambda url: f"{reader.name} {host_of(url)}")
 
 
 def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256), *, apart: bool = False) -> Sources:
@@ -175,7 +198,8 @@ class GatedWorld:
             final=not sources.web,
         )
         version = sources.read_version
-        self._read = Service("read", sources.read, _READ, _itself, version, config.read, facts=_FACTS)
+        key = _address if sources.web else _itself
+        self._read = Service("read", sources.read, _READ, key, version, config.read, facts=_FACTS)
         self._links = Service("links", sources.links, _LINKS, _itself, version, config.read, facts=_FACTS)
 
     def for_attempt(self, attempt: str) -> World:
@@ -205,8 +229,11 @@ class GatedWorld:
 
     async def open(self, url: str) -> Page:
         answer = await self._gateway.ask(self._read, url)
-        page = _got(answer).page
-        return page.model_copy(update={"note": answer.degraded}) if answer.degraded else page
+        read = _got(answer)
+        # What stands behind this gateway may be behind another one, whose pages have both already.
+        note, links = answer.degraded or read.page.note, _shown(read.links) or read.page.links
+        asked = {"url": url} if self._web else {}  # of several ways to write it the page may have another one
+        return read.page.model_copy(update={"note": note, "links": links, **asked})
 
     async def links(self, url: str) -> tuple[WorldLink, ...]:
         if self._links.providers:
@@ -223,8 +250,23 @@ class GatedWorld:
                 closing.push_async_callback(part.close)
 
 
+def _shown(links: tuple[WorldLink, ...]) -> tuple[PageLink, ...]:
+    """Links as a page has them for its reader, without those whose addresses are too long to be shown to one."""
+    return tuple(
+        PageLink(url=link.url, anchor=link.anchor, start=link.start) for link in links if len(link.url) <= LINK_CHARS
+    )
+
+
 def _itself(url: str) -> str:
     return url
+
+
+def _address(url: str) -> str:
+    """One form for the ways to write an address of the web; a fragment is for who looks at the page."""
+    try:
+        return target_of(url, "private").url
+    except AccessDeniedError:
+        return url
 
 
 def _got(answer: Answer[A]) -> A:

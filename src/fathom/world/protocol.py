@@ -2,6 +2,8 @@
 
 from typing import Any, Protocol, runtime_checkable
 
+from pydantic import Field
+
 from fathom.core.errors import AccessDeniedError, FathomError, PageNotFoundError, QueryError, WorldUnavailableFault
 from fathom.core.evidence import Degraded, Page
 from fathom.core.model import Frozen
@@ -72,12 +74,14 @@ def hits_of(row: Any) -> tuple[Hit, ...]:
 
 
 class WorldLink(Frozen):
-    """A link out of a page; `note` where the page did not come the usual way."""
+    """A link out of a page; `note` where the page did not come the usual way. `start` is where the anchor begins in the
+    page's text, in code points, or -1 where that is not known."""
 
     url: str
     title: str
     anchor: str = ""
     note: Degraded = ""
+    start: int = Field(default=-1, exclude_if=lambda start: start < 0)
 
 
 class World(Protocol):

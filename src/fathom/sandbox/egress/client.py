@@ -19,6 +19,7 @@ from fathom.core.config import Config
 from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.egress.body import read_body
 from fathom.sandbox.egress.network import Connector, GuardedNetwork, Resolver, SocketConnector, SystemResolver
+from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.policy import Target, join, target_of
 from fathom.sandbox.egress.protocol import Scope, WebReply, WebRequest
 from fathom.sandbox.egress.tunnel import TunnelConnector
@@ -48,7 +49,7 @@ class EgressConfig(Config):
 
 class EgressClient:
     """A `Web`. Belongs to one event loop. `resolver` and `connector` stand for the network; those of the operating
-    system are taken where none are given."""
+    system are taken where none are given. `pace` is kept by every request, of a chain of redirects too."""
 
     def __init__(
         self,
@@ -56,8 +57,9 @@ class EgressClient:
         *,
         resolver: Resolver | None = None,
         connector: Connector | None = None,
+        pace: HostPace | None = None,
     ) -> None:
-        self._config = config
+        self._config, self._pace = config, pace
         self._resolver = resolver or SystemResolver()
         proxy = config.proxy.get_secret_value()
         way_out = TunnelConnector(proxy) if proxy and connector is None else connector or SocketConnector()
@@ -76,6 +78,7 @@ class EgressClient:
             inside = False
             async with asyncio.timeout(request.timeout_s):
                 for _ in range(request.max_redirects + 1):
+                    await self._turn(asked.target, request.timeout_s)
                     async with self._sent(asked) as reply:
                         inside = inside or (asked.target.host, asked.target.port) in self.network.inside
                         location = _location(reply) if request.max_redirects else None
@@ -86,6 +89,22 @@ class EgressClient:
         except TimeoutError:
             raise ProviderFault(f"no whole reply within {request.timeout_s:g} s", kind="timeout") from None
         raise ProviderFault(f"more than {request.max_redirects} redirects", kind="garbage")
+
+    async def check(self, url: str, timeout_s: float) -> Target:
+        """What `url` means, for who is to go there in another way. Raises `AccessDeniedError` where this client might
+        not, its host looked up, and `ProviderFault` where that cannot be done."""
+        target = target_of(url, self._config.scope)
+        with _as_faults():
+            async with asyncio.timeout(timeout_s):
+                await self.network.check(target.host, target.port)
+        return target
+
+    async def admit(self, url: str, timeout_s: float) -> Target:
+        """The same once it is the host's turn: the request that is then made in another way counts as one of this
+        client's."""
+        target = await self.check(url, timeout_s)
+        await self._turn(target, timeout_s)
+        return target
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -110,6 +129,10 @@ class EgressClient:
                 asked.method, url, headers=headers, content=asked.body or None, extensions={"timeout": timeouts}
             ) as reply:
                 yield reply
+
+    async def _turn(self, target: Target, timeout_s: float) -> None:
+        if self._pace is not None:
+            await self._pace.turn(target.host, timeout_s / 2)  # what is left has to do for the request
 
     def _open_pool(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:

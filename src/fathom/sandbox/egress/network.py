@@ -93,10 +93,8 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """A connection to `host`, a name or an address as text. Raises httpcore2's errors where none comes about."""
-        if not port_permitted(port, self.scope):
-            raise AccessDeniedError(f"this address may not be opened: port {port} is not one that may be contacted")
         last: Exception = httpcore2.ConnectError("no address")
-        for address in (await self._checked(host))[:_MAX_TRIES]:
+        for address in (await self.check(host, port))[:_MAX_TRIES]:
             try:
                 stream = await self._connector.connect(address, port, timeout)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
@@ -118,7 +116,11 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def _checked(self, host: str) -> list[Address]:
+    async def check(self, host: str, port: int) -> list[Address]:
+        """The addresses of `host`, all of which may be contacted at `port`. Raises `AccessDeniedError` where one may
+        not, httpcore2's `ConnectError` where there is none."""
+        if not port_permitted(port, self.scope):
+            raise AccessDeniedError(f"this address may not be opened: port {port} is not one that may be contacted")
         addresses = [_address(host)] if _is_address(host) else await self._resolved(host)
         if not all(permitted(address, self.scope) for address in addresses):
             raise AccessDeniedError("this address may not be opened: its host is not on the public internet")

@@ -21,18 +21,26 @@ from pydantic import Field
 
 from fathom.core.clock import utc_now
 from fathom.core.config import Config
-from fathom.core.errors import AccessDeniedError, ConfigError, PageNotFoundError, WorldUnavailableFault
+from fathom.core.errors import (
+    AccessDeniedError,
+    ConfigError,
+    FathomError,
+    PageNotFoundError,
+    ProviderFault,
+    WorldUnavailableFault,
+)
 from fathom.corpus.ingest.options import MIB
 from fathom.sandbox.egress.client import EgressClient
 from fathom.sandbox.egress.gate import SocksGate
+from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.policy import target_of
 from fathom.sandbox.egress.status import kind_of
 from fathom.sandbox.process_tree import kill_below, tree_bytes
 from fathom.world.reader.live import WITH_SCHEME, page_of
 from fathom.world.reader.parser import PageParser, ParserConfig
-from fathom.world.reader.protocol import ReadPage
+from fathom.world.reader.protocol import PageFault, ReadPage
 from fathom.world.reader.robots import Robots
-from fathom.world.reader.status import GONE
+from fathom.world.reader.status import GONE, as_unavailable
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 _WATCH_S = 0.25
@@ -47,7 +55,11 @@ class BrowserConfig(Config):
     settle_s: float = Field(default=5.0, ge=0, description="seconds that scripts have after the page itself is there")
     max_bytes: int = Field(default=50_000_000, ge=1, description="bytes that a page and all it asks for may bring in")
     memory_bytes: int = Field(default=1536 * MIB, ge=256 * MIB, description="memory of a browser's processes together")
-    browsers: int = Field(default=2, ge=1, description="browsers at once, others wait")
+    browsers: int = Field(
+        default=2,
+        ge=1,
+        description="browsers at once, others wait: within their own time where no gateway has them wait",
+    )
     chars: int = Field(default=2_000_000, ge=1000, description="characters of the page's HTML")
     user_agent: str = Field(
         default="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 fathom/0.1",
@@ -63,8 +75,9 @@ def find_chromium() -> str:
 
 
 class BrowserReader:
-    """A `PageReader`. `web` is the way out, and is closed with the reader; `parser` may be shared. Raises `ConfigError`
-    where there is no Chromium, no Playwright, or no Linux to keep processes together."""
+    """A `PageReader`. `web` is the way out, and is closed with the reader; `parser` may be shared; `pace` is told of
+    the pauses that sites ask for. Raises `ConfigError` where there is no Chromium, no Playwright, or no Linux to keep
+    processes together."""
 
     name = "browser"
 
@@ -76,6 +89,7 @@ class BrowserReader:
         parser: PageParser | None = None,
         clock: Callable[[], str] = utc_now,
         timer: Callable[[], float] = time.monotonic,
+        pace: HostPace | None = None,
     ) -> None:
         self._executable = config.executable or find_chromium()
         if not self._executable:
@@ -84,22 +98,22 @@ class BrowserReader:
             raise ConfigError("the browser needs Linux and the extra `browser`", hint="pip install playwright")
         self._web, self._config, self._clock = web, config, clock
         self._parser, self._owns_parser = parser or PageParser(config.parser), parser is None
-        self._robots = Robots(web, self._parser, timer=timer)
+        self._robots = Robots(web, self._parser, timer=timer, pace=pace)
         self._room = asyncio.Semaphore(config.browsers)
 
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):
             raise PageNotFoundError("it is not the address of a web page")
-        await self._check(url)
+        address = await self._admitted(url)
         async with self._room:
-            shown = await self._shown(target_of(url, self._web.network.scope).url)
-        if shown["url"] != url:
+            shown = await self._shown(address)
+        if shown["url"] != address:
             await self._check(shown["url"])
         status = shown["status"]
         if status in GONE:
             raise PageNotFoundError(f"the server says there is no such page ({status})")
         if status not in (200, 203):
-            raise WorldUnavailableFault(f"the server answered with status {status}", kind=kind_of(status))
+            raise PageFault(f"the server answered with status {status}", kind=kind_of(status))
         body = shown["html"].encode("utf-8", "replace")
         parsed = await self._parser.parse(body, "text/html; charset=utf-8", shown["url"])
         return page_of(url, parsed, self._clock(), private=shown["inside"])
@@ -114,21 +128,34 @@ class BrowserReader:
         if self._config.robots:
             await self._robots.check(target.origin, target.url, self._config.timeout_s)
 
+    async def _admitted(self, url: str) -> str:
+        """The address to go to, where that may be opened and it is its host's turn."""
+        await self._check(url)
+        try:
+            return (await self._web.admit(url, self._config.timeout_s)).url
+        except ProviderFault as fault:
+            raise as_unavailable(fault, PageFault) from None
+
     async def _shown(self, url: str) -> dict[str, Any]:
         """What the browser made of the page: `status`, `url` and `html`; `inside` as of a `WebReply`."""
+        refused: list[FathomError] = []
         async with SocksGate(self._web.network, max_bytes=self._config.max_bytes) as gate:
-            outcome = await self._browse(url, gate.port)
+            outcome = await self._browse(url, gate.port, refused)
         if "html" in outcome:
             return {**outcome, "inside": gate.inside}
+        if refused:
+            raise refused[0]
         if gate.exceeded:
-            raise WorldUnavailableFault(f"the page brings in over {self._config.max_bytes} bytes", kind="oversized")
+            raise PageFault(f"the page brings in over {self._config.max_bytes} bytes", kind="oversized")
+        error = outcome["error"]
+        if not outcome["started"]:
+            raise WorldUnavailableFault(f"the browser did not start: {error}", kind="refused")
         at = target_of(outcome["at"], self._web.network.scope)
         if (at.host, at.port) in gate.denied:
             raise AccessDeniedError("this address may not be opened: it leads to one that may not")
-        error = outcome["error"]
-        raise WorldUnavailableFault(f"the browser could not show the page: {error}", kind=_kind_of(error))
+        raise PageFault(f"the browser could not show the page: {error}", kind=_kind_of(error))
 
-    async def _browse(self, url: str, port: int) -> dict[str, Any]:
+    async def _browse(self, url: str, port: int, refused: list[FathomError]) -> dict[str, Any]:
         """The browser's outcome, from a process tree that is gone when this returns."""
         with tempfile.TemporaryDirectory(prefix="fathom-browser-", ignore_cleanup_errors=True) as home:
             process = await asyncio.create_subprocess_exec(
@@ -145,14 +172,14 @@ class BrowserReader:
                 start_new_session=True,
             )
             try:
-                return await self._answer(process, url, port)
+                return await self._answer(process, self._job(url, port), refused)
             finally:
                 await asyncio.shield(_end(process))
 
-    async def _answer(self, process: asyncio.subprocess.Process, url: str, port: int) -> dict[str, Any]:
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(self._job(url, port)).encode() + b"\n")
-        asked = asyncio.ensure_future(process.stdout.readline())
+    async def _answer(
+        self, process: asyncio.subprocess.Process, job: dict[str, Any], refused: list[FathomError]
+    ) -> dict[str, Any]:
+        asked = asyncio.ensure_future(self._told(process, job, refused))
         watch = asyncio.create_task(self._outgrown(process.pid))
         try:
             done, _ = await asyncio.wait(
@@ -162,14 +189,30 @@ class BrowserReader:
             watch.cancel()
             asked.cancel()
         if watch in done:
-            raise WorldUnavailableFault(f"the page needs over {self._config.memory_bytes} bytes", kind="oversized")
+            raise PageFault(f"the page needs over {self._config.memory_bytes} bytes", kind="oversized")
         if asked not in done:
-            raise WorldUnavailableFault(f"no page within {self._config.timeout_s:g} s", kind="timeout")
-        try:
-            outcome: dict[str, Any] = json.loads(asked.result())
-        except ValueError:
-            raise WorldUnavailableFault("the browser ended without an answer", kind="reset") from None
-        return outcome
+            raise PageFault(f"no page within {self._config.timeout_s:g} s", kind="timeout")
+        return asked.result()
+
+    async def _told(
+        self, process: asyncio.subprocess.Process, job: dict[str, Any], refused: list[FathomError]
+    ) -> dict[str, Any]:
+        """What the browser's holder tells of the job in the end. Where the page leads somewhere else before, it asks
+        whether that may be opened; why not is added to `refused`."""
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(job).encode() + b"\n")
+        while True:
+            try:
+                told: dict[str, Any] = json.loads(await process.stdout.readline())
+            except ValueError:
+                raise WorldUnavailableFault("the browser ended without an answer", kind="reset") from None
+            if "leads_to" not in told:
+                return told
+            try:
+                await self._admitted(told["leads_to"])
+            except (AccessDeniedError, ProviderFault) as error:
+                refused.append(error)
+            process.stdin.write(b"false\n" if refused else b"true\n")
 
     def _job(self, url: str, port: int) -> dict[str, Any]:
         config = self._config

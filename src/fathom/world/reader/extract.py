@@ -5,7 +5,7 @@ that reads many pages at once.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from urllib.parse import urljoin, urlsplit
 
 from fathom.corpus.ingest.encoding import decode, decode_html
 from fathom.corpus.ingest.licences import spdx
-from fathom.world.reader.visible import visible
+from fathom.world.reader.visible import places, visible
+
+VERSION = 2
+"""Of what is extracted: one more where the same body may give another text or other links than before."""
 
 _MAX_LINKS, _MAX_URL_CHARS, _MAX_ANCHOR_CHARS, _MAX_TITLE_CHARS = 2000, 2048, 300, 500
 _MAX_PAGES, _MAX_BLOCKS = 2000, 100_000
@@ -25,8 +28,8 @@ _BASE, _BASE_WITHIN = (
 
 
 def extract(path: str, form: str, charset: str, base: str, depth: int, chars: int) -> Iterator[dict[str, Any]]:
-    """One part: `title`, `text` (of which the first `chars` characters are kept), `links` as [address, anchor] in the
-    page's order, `lang` and `licence`.
+    """One part: `title`, `text` (of which the first `chars` characters are kept), `links` as [address, anchor,
+    where the anchor begins in the text, or -1] in the page's order, `lang` and `licence`.
 
     `charset` is what the server named, `base` the address that links are resolved against, `depth` as in
     `ReadOptions.html_depth`. Raises `InputError` without a source where the body is not what `form` says.
@@ -37,22 +40,24 @@ def extract(path: str, form: str, charset: str, base: str, depth: int, chars: in
         page = _plain(Path(path).read_bytes(), charset)
     else:
         page = _blocks(path, form, chars)
-    text = visible(page["text"])
+    text, place = visible(page["text"]), places(page["text"])
     yield {
         "title": _short(page.get("title", ""), _MAX_TITLE_CHARS),
         "text": text[:chars],
-        "links": list(islice(_links(page.get("links", ()), page.get("base") or base), _MAX_LINKS)),
+        "links": list(islice(_links(page.get("links", ()), page.get("base") or base, place), _MAX_LINKS)),
         "lang": _short(page.get("lang", ""), 16),
         "licence": spdx(_short(page.get("licence", ""), _MAX_URL_CHARS)),
     }
 
 
-def allows(text: str, url: str, agent: str) -> Iterator[bool]:
-    """Whether a robots.txt that reads `text` lets `agent` open `url`. A file that repeats names and rules takes its
-    parser minutes, so this too is work for a process that may be killed."""
+def robots(text: str, url: str, agent: str) -> Iterator[dict[str, Any]]:
+    """What a robots.txt that reads `text` asks of `agent`: `allowed` says whether it may open `url`, `every_s` how many
+    seconds it is to leave between requests. A file that repeats names and rules takes its parser minutes, so this too
+    is work for a process that may be killed."""
     from protego import Protego
 
-    yield Protego.parse(text).can_fetch(url, agent)
+    rules = Protego.parse(text)
+    yield {"allowed": rules.can_fetch(url, agent), "every_s": rules.crawl_delay(agent) or 0.0}
 
 
 def _html(data: bytes, charset: str, depth: int) -> dict[str, Any]:
@@ -83,7 +88,8 @@ def _blocks(path: str, form: str, chars: int) -> dict[str, Any]:
                 continue
             piece = (part["before"] if parts else "") + part["text"]
             parts.append(piece)
-            links += part["links"]
+            begins = length + len(piece) - len(part["text"])
+            links += [[href, anchor, begins + start] for href, anchor, start in part["links"]]
             length += len(piece)
             if length > chars or number > (_MAX_PAGES if form == "pdf" else _MAX_BLOCKS):
                 break
@@ -103,12 +109,12 @@ def _parts(path: str, form: str, chars: int) -> Iterator[dict[str, Any]]:
     return office_text.extract(path, 2 * chars, _ZIP_MEMBERS, _ZIP_BYTES, _ZIP_RATIO, _ZIP_FREE_BYTES)
 
 
-def _links(found: Any, base: str) -> Iterator[list[str]]:
+def _links(found: Any, base: str, place: Callable[[int], int]) -> Iterator[list[Any]]:
     here = base.partition("#")[0]
-    for href, anchor, *_ in found:
+    for href, anchor, start in found:
         address = _absolute(str(href).strip(), base) if len(href) <= _MAX_URL_CHARS else ""
         if address and address != here:
-            yield [address, _short(anchor, _MAX_ANCHOR_CHARS)]
+            yield [address, _short(anchor, _MAX_ANCHOR_CHARS), place(start) if start >= 0 else -1]
 
 
 def _absolute(href: str, base: str) -> str:

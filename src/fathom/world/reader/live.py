@@ -13,11 +13,12 @@ from fathom.core.config import Config
 from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.model import content_hash
+from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.policy import join, target_of
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
 from fathom.world.reader.challenge import is_challenge
 from fathom.world.reader.parser import PageParser, Parsed, ParserConfig
-from fathom.world.reader.protocol import ReadPage
+from fathom.world.reader.protocol import PageFault, ReadPage
 from fathom.world.reader.robots import Robots
 from fathom.world.reader.status import as_unavailable, check_status
 
@@ -42,7 +43,8 @@ class LiveReaderConfig(Config):
 
 class LiveReader:
     """A `PageReader`. `web` is closed with it, and so is its parser unless one is given, which others may share.
-    `clock` gives the time a page is read at, `timer` seconds that only grow."""
+    `clock` gives the time a page is read at, `timer` seconds that only grow; `pace` is told of the
+    pauses that sites ask for."""
 
     name = "live"
 
@@ -54,10 +56,11 @@ class LiveReader:
         parser: PageParser | None = None,
         clock: Callable[[], str] = utc_now,
         timer: Callable[[], float] = time.monotonic,
+        pace: HostPace | None = None,
     ) -> None:
         self._web, self._config, self._clock, self._timer = web, config, clock, timer
         self._parser, self._owns_parser = parser or PageParser(config.parser), parser is None
-        self._robots = Robots(web, self._parser, timer=timer)
+        self._robots = Robots(web, self._parser, timer=timer, pace=pace)
 
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):
@@ -104,10 +107,10 @@ class LiveReader:
 
 
 def page_of(url: str, parsed: Parsed, fetched_at: str, *, private: bool = False) -> ReadPage:
-    """The page that was asked for as `url`, for every reader. Raises `WorldUnavailableFault` for one that asks for a
+    """The page that was asked for as `url`, for every reader. Raises `PageFault` for one that asks for a
     proof of being human instead of showing it."""
     if is_challenge(parsed.title, parsed.text):
-        raise WorldUnavailableFault("the server asks for a proof of being human", kind="unauthorised")
+        raise PageFault("the server asks for a proof of being human", kind="unauthorised")
     page = Page(
         url=url,
         title=parsed.title or url,

@@ -20,6 +20,7 @@ from fathom.corpus.ingest.isolate import Job, Outcome, Parsers
 from fathom.corpus.ingest.options import MIB, ReadOptions
 from fathom.world.protocol import WorldLink
 from fathom.world.reader.media import Form, charset_of, form_of
+from fathom.world.reader.protocol import PageFault
 
 T = TypeVar("T")
 
@@ -50,6 +51,13 @@ class Parsed(Frozen):
     licence: str
 
 
+class Asked(Frozen):
+    """What a site asks of robots: whether a page may be opened, and the seconds to leave between requests."""
+
+    allowed: bool
+    every_s: float
+
+
 class PageParser:
     """Parses bodies. To be closed after use; a closed one opens again."""
 
@@ -67,19 +75,18 @@ class PageParser:
         part = await self._run(lambda parsers: self._extract(parsers, body, form, charset, url))
         if not part["text"].strip():
             raise _unreadable("it holds no text", "garbage")
-        links = tuple(WorldLink(url=address, title=anchor, anchor=anchor) for address, anchor in part.pop("links"))
-        return Parsed(links=links, **part)
+        return parsed_of(part)
 
-    async def allows(self, robots: str, url: str, agent: str) -> bool:
-        """Whether the robots.txt that reads `robots` lets `agent` open `url`. Raises `WorldUnavailableFault` for one
-        that cannot be read in time."""
+    async def robots(self, text: str, url: str, agent: str) -> Asked:
+        """What the robots.txt that reads `text` asks of `agent` for `url`. Raises `WorldUnavailableFault` for one that
+        cannot be read in time."""
         job = Job(
-            "fathom.world.reader.extract:allows",
-            {"text": robots, "url": url, "agent": agent},
+            "fathom.world.reader.extract:robots",
+            {"text": text, "url": url, "agent": agent},
             cpu_s=_ROBOTS_CPU_S,
             wall_s=self._config.wall_s,
         )
-        return bool(await self._run(lambda parsers: _part(parsers.run(job))))
+        return Asked(**await self._run(lambda parsers: _part(parsers.run(job))))
 
     async def close(self) -> None:
         """End all processes; pages that are being parsed or wait in line are waited for."""
@@ -121,6 +128,12 @@ class PageParser:
             return part
 
 
+def parsed_of(part: dict[str, Any]) -> Parsed:
+    """The page that a part of `extract` tells of."""
+    links = (WorldLink(url=url, title=anchor, anchor=anchor, start=start) for url, anchor, start in part["links"])
+    return Parsed(**{**part, "links": tuple(links)})
+
+
 def _part(outcome: Outcome) -> Any:
     if outcome.parts:
         return outcome.parts[0]
@@ -128,5 +141,5 @@ def _part(outcome: Outcome) -> Any:
     raise _unreadable(f"{kind}: {reason}", _KINDS.get(kind, "garbage"))
 
 
-def _unreadable(why: str, kind: WorldUnavailableFault.Kind) -> WorldUnavailableFault:
-    return WorldUnavailableFault(f"the page could not be read: {why}", kind=kind)
+def _unreadable(why: str, kind: WorldUnavailableFault.Kind) -> PageFault:
+    return PageFault(f"the page could not be read: {why}", kind=kind)

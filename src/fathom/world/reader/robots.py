@@ -1,4 +1,4 @@
-"""What sites ask of robots: read once for each site, kept a while, and heeded.
+"""What sites ask of robots: read once for each site, kept a while, and heeded; Crawl-delay by who keeps the pace.
 
 Reference: RFC 9309. A robots.txt that is not there (4xx) allows all; one that cannot be had now (5xx, no connection)
 forbids all for now, which is told as a fault, since it says nothing about the page.
@@ -9,13 +9,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from fathom.core.errors import AccessDeniedError, ProviderFault, WorldUnavailableFault
 from fathom.llm.retry import retry_after_s
+from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.protocol import Web, WebRequest
 from fathom.sandbox.egress.status import kind_of
-from fathom.world.reader.parser import PageParser
+from fathom.world.reader.parser import Asked, PageParser
+from fathom.world.reader.protocol import PageFault
 
 AGENT = "fathom"
 """The name that robots.txt knows fathom by."""
@@ -23,6 +26,7 @@ AGENT = "fathom"
 _MAX_BYTES, _MAX_CHARS = 4_000_000, 512_000  # RFC 9309: at least 500 kibibytes have to be read, the rest may be left
 _MAX_REDIRECTS, _TIMEOUT_S = 5, 10.0
 _KEPT_S, _FAULT_KEPT_S = 3600.0, 60.0
+_MAX_DELAY_S = 30.0  # longest pause between requests that a site is given
 _KEPT_CHARS, _KEPT_SITES = 16_000_000, 4096
 
 
@@ -36,18 +40,25 @@ class _Known:
 
 
 class Robots:
-    """The robots.txt files of the sites that were met, by origin. `close` closes `web`; a reader whose own `web` it is
-    closes that itself."""
+    """The robots.txt files of the sites that were met, by origin. `pace` is told of the pauses that sites ask for.
+    `close` closes `web`; a reader whose own `web` it is closes that itself."""
 
-    def __init__(self, web: Web, parser: PageParser, *, timer: Callable[[], float] = time.monotonic) -> None:
-        self._web, self._parser, self._timer = web, parser, timer
+    def __init__(
+        self,
+        web: Web,
+        parser: PageParser,
+        *,
+        timer: Callable[[], float] = time.monotonic,
+        pace: HostPace | None = None,
+    ) -> None:
+        self._web, self._parser, self._timer, self._pace = web, parser, timer, pace
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._chars = 0
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self, origin: str, url: str, timeout_s: float) -> None:
         """Return where `url` of the site `origin` (`scheme://host:port`) may be opened. Raises `AccessDeniedError`
-        where the site asks robots not to, `WorldUnavailableFault` where it could not be asked."""
+        where the site asks robots not to, `PageFault` where it could not be asked."""
         lock = self._asking.setdefault(origin, asyncio.Lock())
         async with lock:
             known = self._known.get(origin)
@@ -55,20 +66,25 @@ class Robots:
                 known = await self._ask(origin, timeout_s)
                 self._keep(origin, known)
         if known.fault is not None:
-            raise WorldUnavailableFault(
+            raise PageFault(
                 f"the site's robots.txt could not be had: {known.fault}",
                 kind=known.fault.kind,
                 retry_after_s=known.fault.retry_after_s,
             )
-        if known.text.strip() and not await self._allows(origin, known.text, url):
+        if not known.text.strip():
+            return
+        asked = await self._asked(origin, known.text, url)
+        if self._pace is not None:
+            self._pace.slow(urlsplit(origin).hostname or "", min(asked.every_s, _MAX_DELAY_S))
+        if not asked.allowed:
             raise AccessDeniedError("this address may not be opened: the site asks robots not to")
 
     async def close(self) -> None:
         await self._web.close()
 
-    async def _allows(self, origin: str, text: str, url: str) -> bool:
+    async def _asked(self, origin: str, text: str, url: str) -> Asked:
         try:
-            return await self._parser.allows(text, url, AGENT)
+            return await self._parser.robots(text, url, AGENT)
         except WorldUnavailableFault as fault:
             # A file made to hang its parser is not parsed again with every page.
             self._keep(origin, _Known("", fault, self._timer() + _FAULT_KEPT_S))
@@ -94,7 +110,9 @@ class Robots:
                 )
             elif reply.status < 300:
                 text = reply.body.decode("utf-8", "replace")[:_MAX_CHARS]
-        return _Known(text, fault, self._timer() + (_FAULT_KEPT_S if fault else _KEPT_S))
+        # A site that says when to come again, or whose turn it was not yet, is asked then.
+        again_s = min(_FAULT_KEPT_S, fault.retry_after_s or _FAULT_KEPT_S) if fault else _KEPT_S
+        return _Known(text, fault, self._timer() + again_s)
 
     def _keep(self, origin: str, known: _Known) -> None:
         old = self._known.pop(origin, None)

@@ -6,7 +6,8 @@ The service answers with status 200 whatever became of the page, and says so in 
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,19 +17,21 @@ from fathom.core.clock import utc_now
 from fathom.core.config import Config
 from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
 from fathom.llm.retry import retry_after_s
+from fathom.sandbox.egress.client import EgressClient
 from fathom.sandbox.egress.policy import Target, target_of
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
 from fathom.sandbox.egress.status import kind_of
 from fathom.world.protocol import WorldLink
 from fathom.world.reader.live import WITH_SCHEME, page_of
 from fathom.world.reader.parser import Parsed
-from fathom.world.reader.protocol import ReadPage
+from fathom.world.reader.protocol import PageFault, ReadPage
 from fathom.world.reader.robots import Robots
 from fathom.world.reader.status import GONE, as_unavailable
 from fathom.world.reader.visible import visible
 
 _WARNED = re.compile(r"returned error (\d{3})")
 _MAX_LINKS = 2000
+_OF_THE_PAGE = frozenset({400, 422, 451})  # statuses by which the service says that it will not have this address
 
 
 class ServiceReaderConfig(Config):
@@ -43,7 +46,9 @@ class ServiceReaderConfig(Config):
 
 class ServiceReader:
     """A `PageReader`. Addresses that are not of the public internet, as far as their text tells, are not given to the
-    service, nor, with `robots`, those that a site asks robots not to open. `web` and `robots` are closed with it."""
+    service, nor are pages taken that it was led to there; nor, with `outward`, this machine's own way to pages, where
+    that would refuse the host that a name stands for, and its pace is kept; nor, with `robots`, those that a site asks
+    robots not to open. `web`, `outward` and `robots` are closed with it."""
 
     name = "service"
 
@@ -52,37 +57,49 @@ class ServiceReader:
         web: Web,
         config: ServiceReaderConfig = ServiceReaderConfig(),
         *,
+        outward: EgressClient | None = None,
         robots: Robots | None = None,
         clock: Callable[[], str] = utc_now,
     ) -> None:
-        self._web, self._config, self._robots, self._clock = web, config, robots, clock
+        self._web, self._config, self._clock = web, config, clock
+        self._outward, self._robots = outward, robots
 
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):
             raise PageNotFoundError("it is not the address of a web page")
-        target = target_of(url, "public")
-        await self._heed(target.url)
+        target = await self._checked(url)
+        if self._outward is not None:
+            with _of_the_page():
+                await self._outward.admit(target.url, self._config.timeout_s)
         reply = await self._fetch(target)
         if reply.status != 200:
-            raise WorldUnavailableFault(
+            fault = PageFault if reply.status in _OF_THE_PAGE else WorldUnavailableFault
+            raise fault(
                 f"the reader service answered with status {reply.status}",
                 kind=kind_of(reply.status),
                 retry_after_s=retry_after_s(reply.headers),
             )
         parsed, at = _parsed(reply.body, target.url, self._config.chars)
         if at != target.url:
-            await self._heed(at)
+            await self._checked(at)
         return page_of(url, parsed, self._clock())
 
     async def close(self) -> None:
         await self._web.close()
+        if self._outward is not None:
+            await self._outward.close()
         if self._robots is not None:
             await self._robots.close()
 
-    async def _heed(self, url: str) -> None:
+    async def _checked(self, url: str) -> Target:
+        """What `url` means, where it may be opened."""
+        target = target_of(url, "public")
+        if self._outward is not None:
+            with _of_the_page():
+                await self._outward.check(target.url, self._config.timeout_s)
         if self._robots is not None:
-            target = target_of(url, "public")
             await self._robots.check(target.origin, target.url, self._config.timeout_s)
+        return target
 
     async def _fetch(self, target: Target) -> WebReply:
         headers = {"accept": "application/json", "x-with-links-summary": "true"}
@@ -98,6 +115,15 @@ class ServiceReader:
             return await self._web.fetch(request)
         except ProviderFault as fault:
             raise as_unavailable(fault) from None
+
+
+@contextmanager
+def _of_the_page() -> Iterator[None]:
+    """What goes wrong with the page's host has nothing to do with the service."""
+    try:
+        yield
+    except ProviderFault as fault:
+        raise as_unavailable(fault, PageFault) from None
 
 
 def _parsed(body: bytes, asked: str, chars: int) -> tuple[Parsed, str]:
@@ -116,13 +142,13 @@ def _parsed(body: bytes, asked: str, chars: int) -> tuple[Parsed, str]:
         status = int(found[1])
         if status in GONE:
             raise PageNotFoundError(f"the server says there is no such page ({status})")
-        raise WorldUnavailableFault(f"the server answered with status {status}", kind=kind_of(status))
+        raise PageFault(f"the server answered with status {status}", kind=kind_of(status))
     at = str(data.get("url") or asked)
     if not _may_be(at, asked):
-        raise WorldUnavailableFault("the reader service gave another page", kind="mismatch")
+        raise PageFault("the reader service gave another page", kind="mismatch")
     text = visible(text)[:chars]
     if not text.strip():
-        raise WorldUnavailableFault("the page could not be read: it holds no text", kind="garbage")
+        raise PageFault("the page could not be read: it holds no text", kind="garbage")
     return Parsed(title=visible(title)[:500], text=text, links=links, lang="", licence=""), at
 
 

@@ -1,6 +1,8 @@
 """Text as a person would see it: what nobody sees, a model reads all the same, and somebody may have put it there."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Callable
 
 from fathom.corpus.ingest.encoding import mend
 
@@ -14,3 +16,9 @@ _INVISIBLE = re.compile(
 def visible(text: str) -> str:
     """The text without characters that nobody sees, lone surrogates as U+FFFD."""
     return mend(_INVISIBLE.sub("", text))
+
+
+def places(text: str) -> Callable[[int], int]:
+    """From a place in `text` to the same place in `visible(text)`."""
+    gone = [match.start() for match in _INVISIBLE.finditer(text)]
+    return lambda place: place - bisect_left(gone, place)

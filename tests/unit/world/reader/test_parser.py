@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.samples import ENCRYPTED, pdf, word
+from tests.samples import ENCRYPTED, linked_word, pdf, word
 
 from fathom.core.errors import WorldUnavailableFault
 from fathom.sandbox.process_tree import descendants
@@ -62,6 +62,23 @@ async def test_a_page_with_title_language_licence_and_links(parser: PageParser) 
         ("https://a.example/c", "two"),
         ("https://b.example/", "three"),
     ]
+
+
+async def test_links_stand_where_their_anchors_do_whatever_was_taken_out_before(parser: PageParser) -> None:
+    for body, content_type in (
+        (
+            "<p>s\u202eee\u200b <a href=/one>o\u200bne</a>, one <a href=/two><img></a><a href=/two>two</a>".encode(),
+            HTML,
+        ),
+        (linked_word(("First of all ", "one"), ("then ", "two")), "application/octet-stream"),
+    ):
+        page = await parser.parse(body, content_type, URL)
+        placed = [link for link in page.links if link.anchor]
+        assert [link.anchor for link in placed] == ["one", "two"]
+        assert all(page.text.startswith(link.anchor, link.start) for link in placed)
+        assert placed[0].start == page.text.index("one") and all(
+            link.start == -1 for link in page.links if not link.anchor
+        )
 
 
 async def test_links_are_seen_from_where_the_page_says_it_stands(parser: PageParser) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fathom.core.errors import AccessDeniedError, ProviderFault, WorldUnavailableFault
+from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.protocol import WebReply, WebRequest
 from fathom.sandbox.egress.scripted import ScriptedWeb
 from fathom.world.reader.parser import PageParser, ParserConfig
@@ -156,6 +157,24 @@ async def test_a_file_made_to_hang_its_parser_is_a_fault(parser: PageParser) -> 
     with pytest.raises(WorldUnavailableFault):
         await site.allows()
     assert time.monotonic() - began < 0.5 and len(site.web.asked) == 1, "it is not parsed again at once"
+
+
+@pytest.mark.parametrize(
+    ("delay", "every_s"), [("5", 5.0), ("0.5", 0.5), ("86400", 30.0), ("-1", 0.0), ("nan", 0.0), ("x", 0.0)]
+)
+async def test_the_pause_that_a_site_asks_for_is_told_to_who_keeps_the_pace(
+    parser: PageParser, delay: str, every_s: float
+) -> None:
+    told: list[tuple[str, float]] = []
+
+    class Pace(HostPace):
+        def slow(self, host: str, every_s: float) -> None:
+            told.append((host, every_s))
+
+    text = f"User-agent: fathom\nCrawl-delay: {delay}\n\nUser-agent: *\nCrawl-delay: 9"
+    robots = Robots(ScriptedWeb(says(text)), parser, pace=Pace(None))
+    await robots.check("https://a.example:8443", "https://a.example:8443/p", 30.0)
+    assert told == [("a.example", every_s)]
 
 
 async def test_old_files_make_room(parser: PageParser) -> None:

@@ -7,8 +7,10 @@ import pytest
 from tests.worlds import NOON
 
 from fathom.core.errors import AccessDeniedError, PageNotFoundError, ProviderFault, WorldUnavailableFault
+from fathom.sandbox.egress.client import EgressClient, EgressConfig
 from fathom.sandbox.egress.protocol import WebReply, WebRequest
-from fathom.sandbox.egress.scripted import ScriptedWeb
+from fathom.sandbox.egress.scripted import ScriptedConnector, ScriptedResolver, ScriptedWeb
+from fathom.world.reader.protocol import PageFault
 from fathom.world.reader.service import ServiceReader, ServiceReaderConfig
 
 PAGE = {
@@ -60,6 +62,58 @@ async def test_addresses_inside_are_not_told_to_the_service(url: str) -> None:
     with pytest.raises(AccessDeniedError):
         await made.read(url)
     assert web.asked == []
+
+
+@pytest.mark.parametrize("at", ["http://169.254.169.254/ostra", "http://10.0.0.1/ostra", "http://localhost/ostra"])
+async def test_a_page_that_the_service_was_led_to_inside_is_not_taken(at: str) -> None:
+    with pytest.raises(AccessDeniedError):
+        await reader(200, wrapped(url=at))[0].read("https://a.example/ostra")
+
+
+class Outward:
+    """A service, and this machine's own way out, which knows some names and is never used for a page."""
+
+    def __init__(self, **page: str) -> None:
+        names = {"a.example": [["93.184.215.14"]], "inside.example": [["93.184.215.14", "10.0.0.7"]]}
+        self.connector = ScriptedConnector({})
+        outward = EgressClient(EgressConfig(), resolver=ScriptedResolver(names), connector=self.connector)
+        data = json.dumps(wrapped(**page)).encode()
+        self.service = ScriptedWeb(lambda request: WebReply(200, request.url, {}, data))
+        self.reader = ServiceReader(self.service, outward=outward, clock=lambda: NOON)
+
+
+async def test_a_name_that_leads_inside_is_not_told_to_the_service_and_its_page_not_taken() -> None:
+    site = Outward(url="https://inside.example/ostra")
+    with pytest.raises(AccessDeniedError):
+        await site.reader.read("https://inside.example/x")
+    assert site.service.asked == []
+    with pytest.raises(AccessDeniedError):
+        await site.reader.read("https://a.example/ostra")
+    with pytest.raises(PageFault) as caught:
+        await site.reader.read("https://nowhere.example/")
+    assert caught.value.kind == "refused" and len(site.service.asked) == 1
+    assert (await Outward().reader.read("https://a.example/ostra")).page.text
+    assert site.connector.connected == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "of_the_page"),
+    [
+        (200, wrapped(warning="Target URL returned error 403: Forbidden"), True),
+        (200, wrapped(content=""), True),
+        (200, wrapped(content="Verify you are human"), True),
+        (451, {"code": 451}, True),
+        (401, {"code": 401}, False),
+        (402, {"code": 402}, False),
+        (429, {"code": 429}, False),
+        (503, b"", False),
+        (200, b"<html>", False),
+    ],
+)
+async def test_whose_a_fault_is(status: int, body: Any, of_the_page: bool) -> None:
+    with pytest.raises(WorldUnavailableFault) as caught:
+        await reader(status, body)[0].read("https://a.example/")
+    assert isinstance(caught.value, PageFault) is of_the_page
 
 
 async def test_a_title_is_no_address() -> None:
