@@ -123,7 +123,15 @@ async def test_what_went_wrong_says_nothing_about_the_page(case: Case, answer: A
     case.put("/p", answer)
     with pytest.raises(WorldUnavailableFault) as caught:
         await case.reader.read(case.url("/p"))
-    assert caught.value.kind in ("unauthorised", "rate_limited", "server", "garbage", "oversized", "truncated")
+    assert caught.value.kind in (
+        "unauthorised",
+        "rate_limited",
+        "server",
+        "garbage",
+        "oversized",
+        "truncated",
+        "unreadable",
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ A = TypeVar("A")
 
 _LOG = logging.getLogger("fathom.gateway")
 # The provider works, only not for this request: how often it is asked this at most, and it is not blamed.
-_TRIES = {"unauthorised": 2, "oversized": 2, "unreadable": 1, "rejected": 1}
+_TRIES = {"unauthorised": 2, "oversized": 2, "unreadable": 2, "rejected": 1}
 _LIMITS = ("rate_limited", "saturated")
 _FAIR = 0.5  # share of the timeout that must have been granted for a provider to be blamed for not answering
 

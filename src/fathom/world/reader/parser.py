@@ -70,11 +70,13 @@ class PageParser:
         or holds no text: such a page may say something to other readers."""
         form = form_of(content_type, body)
         if not body or form is None:
-            raise _unreadable("it has no body" if not body else "it is of no kind that can be read", "garbage")
+            if not body:
+                raise _unreadable("it has no body", "garbage")
+            raise _unreadable("it is of no kind that can be read")
         charset = charset_of(content_type)
         part = await self._run(lambda parsers: self._extract(parsers, body, form, charset, url))
         if not part["text"].strip():
-            raise _unreadable("it holds no text", "garbage")
+            raise _unreadable("it holds no text")
         return parsed_of(part)
 
     async def robots(self, text: str, url: str, agent: str) -> Asked:
@@ -138,8 +140,8 @@ def _part(outcome: Outcome) -> Any:
     if outcome.parts:
         return outcome.parts[0]
     kind, reason, _ = outcome.failure or ("corrupt", "its parser said nothing", None)
-    raise _unreadable(f"{kind}: {reason}", _KINDS.get(kind, "garbage"))
+    raise _unreadable(f"{kind}: {reason}", _KINDS.get(kind, "unreadable"))
 
 
-def _unreadable(why: str, kind: WorldUnavailableFault.Kind) -> PageFault:
+def _unreadable(why: str, kind: WorldUnavailableFault.Kind = "unreadable") -> PageFault:
     return PageFault(f"the page could not be read: {why}", kind=kind)

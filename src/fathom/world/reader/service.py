@@ -148,7 +148,7 @@ def _parsed(body: bytes, asked: str, chars: int) -> tuple[Parsed, str]:
         raise PageFault("the reader service gave another page", kind="mismatch")
     text = visible(text)[:chars]
     if not text.strip():
-        raise PageFault("the page could not be read: it holds no text", kind="garbage")
+        raise PageFault("the page could not be read: it holds no text", kind="unreadable")
     return Parsed(title=visible(title)[:500], text=text, links=links, lang="", licence=""), at
 
 

@@ -149,15 +149,19 @@ def test_only_limits_are_told_as_limits(faults: tuple[ProviderFault, ...], kind:
     run_virtual(main())
 
 
-def test_what_a_provider_cannot_do_is_asked_once_and_is_no_fault_of_its() -> None:
+@pytest.mark.parametrize(("kind", "tries"), [("rejected", 1), ("unreadable", 2), ("oversized", 2)])
+def test_what_a_provider_cannot_do_is_hardly_asked_again_and_is_no_fault_of_its(
+    kind: ProviderFault.Kind, tries: int
+) -> None:
     async def main() -> None:
-        one = ScriptedProvider("one", [down("unreadable")])
+        one = ScriptedProvider("one", [down(kind)])
         two = ScriptedProvider("two", ["two {}"])
         texts, asks = service(one, two), gateway(GatewayConfig(breaker=BreakerConfig(in_a_row=3)))
         for number in range(20):
             answer = await asks.ask(texts, str(number))
-            assert (answer.provider, answer.faults, answer.failed) == ("two", ("unreadable",), ("one",))
-        assert len(one.asked) == 20
+            assert (answer.provider, answer.faults, answer.failed) == ("two", (kind,), ("one",))
+        alone = await asks.ask(service(one), "a")
+        assert alone.faults == (kind,) * tries
         lane = asks.lane("one")
         assert lane is not None and not lane.breaker.is_open
 

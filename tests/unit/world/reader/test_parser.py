@@ -109,12 +109,12 @@ async def test_plain_text_has_a_title_where_it_is_marked(parser: PageParser) -> 
     ("body", "content_type", "kind"),
     [
         (b"", HTML, "garbage"),
-        (b"<html><body></body></html>", HTML, "garbage"),
-        (b" \n ", "text/plain", "garbage"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "image/png", "garbage"),
+        (b"<html><body></body></html>", HTML, "unreadable"),
+        (b" \n ", "text/plain", "unreadable"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 99, "image/png", "unreadable"),
         (b"PK\x03\x04 no archive", HTML, "truncated"),
         (pdf()[:-300], "application/pdf", "truncated"),
-        (pdf(encrypt=ENCRYPTED), "application/pdf", "garbage"),
+        (pdf(encrypt=ENCRYPTED), "application/pdf", "unreadable"),
     ],
 )
 async def test_what_cannot_be_read_is_a_fault(parser: PageParser, body: bytes, content_type: str, kind: str) -> None:

@@ -133,7 +133,7 @@ async def test_a_page_that_is_gone_is_told_in_a_warning(status: int) -> None:
     [
         (200, wrapped(warning="Target URL returned error 403: Forbidden"), "unauthorised"),
         (200, wrapped(warning="Target URL returned error 503: x"), "server"),
-        (200, wrapped(content=""), "garbage"),
+        (200, wrapped(content=""), "unreadable"),
         (200, wrapped(content=None), "garbage"),
         (
             200,
