@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from tests.code_sandboxes import LIMITS, PlainProcess, ScriptedCodeSandbox, smal
 
 from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.battery.attempt import Attempt, judge, program
-from fathom.sandbox.code.battery.attempts import ALL, SHORT
+from fathom.sandbox.code.battery.attempts import ALL, AS_USED, SHORT
 from fathom.sandbox.code.battery.run import run_battery
-from fathom.sandbox.code.choose import choose_backend, make_sandbox, self_test
+from fathom.sandbox.code.choose import choose_backend, make_sandbox, open_sandbox, self_test
 from fathom.sandbox.code.config import Backend, CodeSandboxConfig
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox, MadeFile
 
@@ -174,6 +175,34 @@ async def test_a_real_sandbox_passes_its_self_test(kind: Backend) -> None:
     except ConfigError as error:
         pytest.skip(f"not to be had here: {error}")
     await self_test(make_sandbox, kind, small())
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
+async def test_a_real_sandbox_with_packages_passes_and_is_given(kind: Backend) -> None:
+    try:
+        await (await started(kind, small())).close()
+    except ConfigError as error:
+        pytest.skip(f"not to be had here: {error}")
+    limits = LIMITS.model_copy(update={"timeout_s": 60.0, "memory_mb": 512})
+    packages = tuple(name for name in ("numpy", "pandas") if find_spec(name))
+    sandbox = await open_sandbox(small(backends=(kind,), packages=packages, preload=packages, limits=limits))
+    try:
+        assert sandbox.name == kind and (await sandbox.run("print(6 * 7)")).stdout == "42\n"
+    finally:
+        await sandbox.close()
+
+
+async def test_a_plain_process_is_found_out_by_the_one_attempt_that_is_many(tmp_path: Path) -> None:
+    (verdict,) = await run_battery(PlainProcess(tmp_path), [AS_USED], LIMITS)
+    assert verdict.outcome == "escaped"
+
+
+async def test_attempts_at_one_time_have_sessions_of_their_own() -> None:
+    sandbox = ScriptedCodeSandbox(*[result("STOPPED it\n")] * 100)
+    attempts = named("variable_between_sessions", "file_between_sessions", "variable")
+    assert all(verdict.held for verdict in await run_battery(sandbox, attempts, LIMITS, at_once=3))
+    sessions = [session for _, session in sandbox.asked if session]
+    assert len(set(sessions)) == len(sessions) == 4 and sorted(sandbox.ended) == sorted(sessions)
 
 
 async def test_a_guest_in_webassembly_has_nothing_to_get_out_with() -> None:

@@ -32,26 +32,6 @@ FILES = [
         "write_packages",
         "attempt(lambda: open(next(p for p in sys.path if p.endswith('packages')) + '/six.py', 'w').write('x'))",
     ),
-    # Opened and no more, since the packages of a sandbox that is to be used are the machine's own.
-    _attempt(
-        "files",
-        "open_library_and_packages_to_write",
-        """
-import itertools
-def writable():
-    won = []
-    for folder in (os.path.dirname(os.__file__), *(p for p in sys.path if p.endswith('packages'))):
-        for path, _, names in itertools.islice(os.walk(folder), 60):
-            for name in names[:2]:
-                try:
-                    os.close(os.open(f'{path}/{name}', os.O_WRONLY))
-                except OSError:
-                    continue
-                won.append(name)
-    return won
-attempt(writable)
-""",
-    ),
     _attempt(
         "files",
         "read_through_link",
@@ -151,6 +131,28 @@ attempt(become)
         "reach('open_by_handle_at', -100, bytes(8) + bytes(8), 0)",
     ),
 ]
+
+# What is laid into the sandbox that is to be used is the machine's own, so it is opened and no more. Of a guest in
+# WebAssembly, who writes to a copy of its own, that would show nothing.
+OPEN_TO_WRITE = _attempt(
+    "files",
+    "open_library_and_packages_to_write",
+    """
+import itertools
+def writable():
+    won = []
+    for folder in (os.path.dirname(os.__file__), *(p for p in sys.path if p.endswith('packages'))):
+        for path, _, names in itertools.islice(os.walk(folder), 60):
+            for name in names[:2]:
+                try:
+                    os.close(os.open(f'{path}/{name}', os.O_WRONLY))
+                except OSError:
+                    continue
+                won.append(name)
+    return won
+attempt(writable)
+""",
+)
 
 _CONNECT = """
 import socket

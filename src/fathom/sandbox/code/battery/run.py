@@ -36,12 +36,14 @@ async def run_battery(
 
 async def _try(sandbox: CodeSandbox, attempt: Attempt, baits: Baits, limits: CodeLimits) -> Verdict:
     facts = baits.facts(limits, attempt.name)
+    # Of its own, since it ends them.
+    session, then_session = (name and f"{attempt.name} {name}" for name in (attempt.session, attempt.then_session))
     results = []
     try:
-        results.append(await sandbox.run(program(attempt.code, facts), attempt.session))
+        results.append(await sandbox.run(program(attempt.code, facts), session))
         if attempt.then:
-            results.append(await sandbox.run(program(attempt.then, facts), attempt.then_session))
-        await asyncio.gather(*(sandbox.end(name) for name in {attempt.session, attempt.then_session} - {""}))
+            results.append(await sandbox.run(program(attempt.then, facts), then_session))
+        await asyncio.gather(*(sandbox.end(name) for name in {session, then_session} - {""}))
     except ProviderFault as fault:
         detail = f"the sandbox failed: {fault}"
         return Verdict(name=attempt.name, kind=attempt.kind, outcome="unclear", detail=detail, seconds=0.0)
