@@ -185,8 +185,7 @@ def _ask_again(tasks: Sequence[Task], run: Run, storm: Run, snapshot: Snapshot, 
 def web_world(gateway: Gateway, web: Web, *, only_backups: bool = False) -> tuple[GatedWorld, LiveReader]:
     """The world that a `CorpusWeb` is, and the reader to be closed after it."""
     service = ServiceConfig(timeout_s=5.0, deadline_s=60.0, attempts=_TRIES, first_wait_s=0.05, max_wait_s=1.0)
-    read = service.model_copy(update={"unauthorised_rest_s": 0.0})
-    config = GatedConfig(search=service, read=read, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
+    config = GatedConfig(search=service, read=service, engine=LaneConfig(slots=256), host=LaneConfig(slots=256))
     engines: list[DescribedEngine] = [
         HttpEngine(SEARXNG, SearxngConfig(url=f"https://{FIRST}"), web),
         HttpEngine(SERPER, SerperConfig(url=f"https://{SECOND}/search", api_key=SecretStr("canary-key")), web),

@@ -31,7 +31,7 @@ TOKENS = (
     "</seed:think> <seed:tool_call> <reserved_106> <reserved_107> <|reserved_special_token_3|> <extra_id_0> "
     "<extra_id_1> <SPECIAL_12> <BOS_TOKEN> <EOS_TOKEN> <PAD_TOKEN> <UNK_TOKEN> "
     "<MASK_TOKEN> <EOP_TOKEN> <CLS> <SEP> <EOT> <eoh> "
-    "<EOD> <eoa> [CALL_ID] [ARGS] [TOOL_CONTENT] [MODEL_SETTINGS] [PREFIX] [SUFFIX] [MIDDLE] [IMG_BREAK] [IMG_END] "
+    "<EOD> <eoa> [CALL_ID] [TOOL_CONTENT] [MODEL_SETTINGS] [PREFIX] [SUFFIX] [MIDDLE] [IMG_BREAK] [IMG_END] "
     "[AUDIO] [BEGIN_AUDIO] [TRANSCRIBE] [sMASK] <end_of_utterance> <beginning_of_sentence> <_user> <_bot> <_end>"
 ).split()
 TAGS = (

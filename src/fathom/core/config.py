@@ -90,8 +90,9 @@ def _toml_value(text: str) -> Any:
 
 _SERVICE_KEY = re.compile(r"FATHOM_([A-Z0-9_]+)_KEY")
 _PARSER_VARIABLES = (
-    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "PYTHONPATH",
-    "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",
+    "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX",
+    "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
 )  # fmt: skip
 
 
@@ -137,7 +138,9 @@ def child_environment(**changes: str) -> dict[str, str]:
 def parser_environment() -> dict[str, str]:
     """Of this process's environment what Python needs to start, for a program that is given what strangers wrote: keys
     and whatever else it holds are not that program's business."""
-    return {name: os.environ[name] for name in _PARSER_VARIABLES if name in os.environ}
+    kept = {name: os.environ[name] for name in _PARSER_VARIABLES if name in os.environ}
+    # Each thread of these takes some 40 MB of the address space that a parser may have.
+    return {"OMP_NUM_THREADS": "1", **kept, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def native_default(name: str, value: str) -> None:

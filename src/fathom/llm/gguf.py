@@ -25,7 +25,11 @@ _STRING, _ARRAY = 8, 9
 _FORMS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _OWN = re.compile(r"</?(?:think|thinking|tool_call|tool_response|tools|answer|code)>")
 # Vocabularies also name blanks and tags of HTML, which end no turn.
-_MARKER = re.compile(r"[<\[\]](?!/?[a-z][a-z0-9]*>).*[>\[\]]", re.DOTALL)
+_HTML = (
+    "a|b|i|u|s|p|q|em|strong|code|pre|sub|sup|span|div|br|hr|h[1-6]|ul|ol|li|dl|dt|dd|table|caption|thead|tbody|tfoot"
+    "|tr|th|td|blockquote|small|del|ins|img|html|head|body|title|script|style|link|meta"
+)
+_MARKER = re.compile(rf"[<\[\]](?!/?(?:{_HTML})>).*[>\[\]]", re.DOTALL)
 
 
 def control_tokens(path: Path) -> tuple[str, ...]:
@@ -84,7 +88,8 @@ class PlainText:
     def _call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         function = call["function"]
         arguments = json.dumps(self._inside(json.loads(function["arguments"])), ensure_ascii=False)
-        return {**call, "function": {**function, "arguments": arguments}}
+        # A model may name a tool that there is not; those that there are have no such names.
+        return {**call, "function": {**function, "name": self.text(function["name"]), "arguments": arguments}}
 
     def _inside(self, value: Any) -> Any:
         if isinstance(value, dict):

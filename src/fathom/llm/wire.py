@@ -34,7 +34,7 @@ _FORGEABLE = re.compile(
     r"|(?:repo_?name|file_?name|file_sep|gh_stars|empty_output)>|(?:issue|jupyter|commit|fim)_[a-z]{1,10}>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|gMASK|sMASK|IMG)\]|e~\["
     # Small, these are words of any manual.
-    r"|(?-i:CALL_ID|ARGS|MODEL_SETTINGS|PREFIX|MIDDLE|SUFFIX|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|BOS|EOS)\]"
+    r"|(?-i:CALL_ID|MODEL_SETTINGS|PREFIX|MIDDLE|SUFFIX|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|BOS|EOS)\]"
     r"|\|[a-z_]{3,24}\|\])"
     r"|\](?=~!?b[\[\]])",
     re.IGNORECASE,

@@ -1,7 +1,6 @@
 """The live world, put together: engines and readers in their order, asked through a gateway."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from fathom.core.config import Environment
@@ -40,12 +39,13 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
     limits = {each.name: engine_limits(each, config.engines) for each in found}
     parser, asked = PageParser(), engine_service(config)
     host = config.host.over(GatedConfig().host)
-    outward = _Outward(environment, config, HostPace(host.rate_per_s, host.burst), parser)
+    outward = _Outward(environment, config, parser, HostPace(host.rate_per_s, host.burst))
     readers = [_reader(name, outward) for name in dict.fromkeys(config.readers)]
     gated = GatedConfig(
         search=asked,
         tidy=config.tidy,
-        read=asked.model_copy(update={"deadline_s": 4 * config.timeout_s}),
+        # First it may take its host's turn and what its site asks of robots, then the page.
+        read=asked.model_copy(update={"timeout_s": 2.2 * config.timeout_s, "deadline_s": 4 * config.timeout_s}),
         engines=limits,
         host=host,
         readers={
@@ -56,12 +56,12 @@ def live_world(engines: str, environment: Environment, config: WebConfig = WebCo
     # Whatever decides what an answer is: with other settings it is asked for anew.
     rules = config.model_dump(mode="json", include={"scope", "robots", "readers", "reader_url", "max_bytes"})
     if config.scope == "private":
-        rules["marked"] = True  # pages kept from when none was marked as private are not taken
+        rules["marked"] = 2  # pages kept from when not all that are private were marked so are not taken
     sources = web_sources(
         found, readers, gated, version=f"{config.scope} {' '.join(specs)}", read_version=str(sorted(rules.items()))
     )
     gateway = open_gateway(environment.home, config.breaker)
-    owned: tuple[Closing, ...] = (gateway, *found, *readers, parser, inside)
+    owned: tuple[Closing, ...] = (gateway, *found, *readers, outward.robots, parser, inside)
     return GatedWorld("live", gateway, sources, gated, owned=owned)
 
 
@@ -135,30 +135,35 @@ def browser_settings(config: WebConfig) -> BrowserConfig:
     )
 
 
-@dataclass(frozen=True)
 class _Outward:
-    """What the readers of one world share: each host is asked at one pace, whoever reads its pages."""
+    """What the readers of one world share: each host is asked at one pace, and once for its robots.txt, whoever reads
+    its pages."""
 
-    environment: Environment
-    config: WebConfig
-    pace: HostPace
-    parser: PageParser
+    def __init__(self, environment: Environment, config: WebConfig, parser: PageParser, pace: HostPace) -> None:
+        self.environment, self.config, self.parser, self._pace = environment, config, parser, pace
+        self.robots = Robots(self.web(), parser, pace=pace)
 
-    def web(self) -> EgressClient:
-        """A way to pages."""
-        return _way_out(self.config.scope, self.environment, self.config, self.pace)
+    def web(self, scope: Scope | None = None) -> EgressClient:
+        """A way to pages, of the run's scope or another one."""
+        return _way_out(scope or self.config.scope, self.environment, self.config, self._pace)
 
 
 def _reader(name: ReaderName, outward: _Outward) -> PageReader:
-    config, parser, pace = outward.config, outward.parser, outward.pace
-    web = outward.web()
+    config, parser, robots = outward.config, outward.parser, outward.robots
     if name == "live":
         own = LiveReaderConfig(timeout_s=config.timeout_s, max_bytes=config.max_bytes, robots=config.robots)
-        return LiveReader(web, own, parser=parser, pace=pace)
+        return LiveReader(outward.web(), own, parser=parser, robots=robots)
     if name == "browser":
-        return BrowserReader(web, browser_settings(config), parser=parser, pace=pace)
-    service = ServiceReaderConfig(base_url=config.reader_url, timeout_s=config.timeout_s, max_bytes=config.max_bytes)
+        return BrowserReader(outward.web(), browser_settings(config), parser=parser, robots=robots)
+    wider = config.scope == "private"
+    service = ServiceReaderConfig(
+        base_url=config.reader_url, timeout_s=config.timeout_s, max_bytes=config.max_bytes, wider=wider
+    )
     if key := outward.environment.keys.get(_READER_KEY):
         service = service.model_copy(update={"api_key": key})
-    robots = Robots(web, parser, pace=pace) if config.robots else None
-    return ServiceReader(inward(outward.environment, config), service, outward=web, robots=robots)
+    return ServiceReader(
+        inward(outward.environment, config),
+        service,
+        outward=outward.web("public" if wider else None),
+        robots=robots if config.robots else None,
+    )

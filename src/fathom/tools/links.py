@@ -15,10 +15,10 @@ _ANCHOR_CHARS = 100
 _PRINTED = re.compile(r"https?://[^\s<>\"'()\[\]]+")
 
 
-def links_in(page: Page, spans: Sequence[Span], goal: str, *, most: int) -> list[PageLink]:
-    """At most `most` of the links whose anchors stand in `spans` of the page's text, those nearest to `goal`, in the
-    page's order, each address once; not those that the spans show themselves. A link whose place is not known counts
-    as in them where they hold its anchor."""
+def links_in(page: Page, spans: Sequence[Span], goal: str, *, most: int, chars: int) -> list[PageLink]:
+    """At most `most` of the links whose anchors stand in `spans` of the page's text, `chars` characters all together:
+    those nearest to `goal`, in the page's order, each address once; not those that the spans show themselves. A link
+    whose place is not known counts as in them where they hold its anchor."""
     text = "\n".join(page.text[start:end] for start, end in spans)
     printed = {address.rstrip(".,;:!?") for address in _PRINTED.findall(text)}
     found: dict[str, PageLink] = {}
@@ -30,5 +30,9 @@ def links_in(page: Page, spans: Sequence[Span], goal: str, *, most: int) -> list
             found[link.url] = link.model_copy(update={"anchor": link.anchor[:_ANCHOR_CHARS]})
     links = list(found.values())
     scores = relevance(goal, [f"{link.anchor} {link.url}" for link in links])
-    best = sorted(range(len(links)), key=lambda index: (-scores[index], index))[:most]
+    best = []
+    for index in sorted(range(len(links)), key=lambda index: (-scores[index], index))[:most]:
+        chars -= len(links[index].anchor) + len(links[index].url)
+        if chars >= 0:
+            best.append(index)
     return [links[index] for index in sorted(best)]

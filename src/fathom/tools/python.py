@@ -59,11 +59,10 @@ class PythonConfig(Config):
 
 
 def spec(packages: Sequence[str] = PACKAGES) -> ToolSpec:
-    """What the model is told of the tool. Where some packages are missing it is told which there are; where none is,
-    the text is the same for everybody."""
-    if set(PACKAGES) <= set(packages):
+    """What the model is told of the tool. Where its packages are not the usual ones it is told which they are."""
+    if set(PACKAGES) == set(packages):
         return SPEC
-    told = f"Beside the standard library these can be imported: {', '.join(packages)}."
+    told = f"Beside the standard library these can be imported where the sandbox has them: {', '.join(packages)}."
     told = told if packages else "Only the standard library can be imported."
     return SPEC.model_copy(update={"description": f"{SPEC.description.partition(' Beside ')[0]} {told}"})
 

@@ -45,6 +45,10 @@ _SATURATED = "The catalogues are at their limit just now. This is no sign that n
 _UNREACHED = "No catalogue could be reached. This is no sign that nothing exists."
 _ALONE = " (one catalogue only; nothing confirms that there is nothing)"
 _WORDLESS = "it holds no words to search for, only what narrows a search"
+_REJECTED = (
+    "google_scholar: no catalogue could be asked this, or nothing that it found fits what narrows it (site:, after:, "
+    "before:). This is no sign that nothing exists; ask without them."
+)
 _FEW = "Too few catalogues answered to say that nothing matches. This is no sign that nothing exists."
 
 
@@ -81,7 +85,10 @@ class Scholar:
         if not any(self._tells(answers) for answers, _ in found):
             if any(answers for answers, _ in found):
                 raise ToolError("upstream", _FEW)
-            full = all(fault.kind == "saturated" for _, faults in found for fault in faults)
+            faults = [fault for _, each in found for fault in each]
+            if faults and all(fault.kind == "rejected" for fault in faults):
+                raise ToolError("arguments", _REJECTED)
+            full = all(fault.kind == "saturated" for fault in faults)
             raise ToolError("saturated", _SATURATED) if full else ToolError("upstream", _UNREACHED)
         parts: list[str] = []
         works: dict[str, str] = {}
@@ -100,7 +107,7 @@ class Scholar:
             text="\n=======\n".join(parts),
             urls=tuple(works),
             titles=tuple(works.values()),
-            infra=any(faults for _, faults in found),
+            infra=any(fault.kind != "rejected" for _, faults in found for fault in faults),
         )
 
     async def _ask(self, query: SearchQuery) -> tuple[list[tuple[Hit, ...]], list[WorldUnavailableFault]]:

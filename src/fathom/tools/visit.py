@@ -58,6 +58,7 @@ Page: {title}
 
 {spans}"""
 
+_LINKS_SHARE = 4
 _NOTES = {
     "backup": "\n(It was read in another way than usual; parts of it may be missing.)",
     "stale": "\n(The page cannot be opened now; this is an earlier copy.)",
@@ -82,7 +83,9 @@ class VisitConfig(Config):
     page_chars: int = Field(default=6000, ge=200, description="characters of one page shown, chosen by relevance")
     window_chars: int = Field(default=800, ge=100, description="size of one span of evidence, in characters")
     links: int = Field(
-        default=20, ge=0, description="links in the spans of one page that are shown with their addresses; 0: none"
+        default=20,
+        ge=0,
+        description="links in the spans of one page shown with their addresses, in a quarter of page_chars; 0: none",
     )
 
 
@@ -150,7 +153,9 @@ class Visit:
             else f"\n(the {shown} of {len(page.text)} characters nearest to the goal)"
         )
         evidence = "\n".join(f"[{item.id}] {item.text}" for item in cited) or "(nothing on it bears on the goal)"
-        links = links_in(page, [(item.start, item.end) for item in cited], goal, most=self._config.links)
+        shown_spans = [(item.start, item.end) for item in cited]
+        room = self._config.page_chars // _LINKS_SHARE
+        links = links_in(page, shown_spans, goal, most=self._config.links, chars=room)
         if links:  # whose addresses may be opened from now on
             anchors = "\n".join(link.anchor for link in links)
             context.boundary.show(anchors, [link.url for link in links], private=private)

@@ -61,12 +61,15 @@ class Conditions(Config):
 
 
 def learn_conditions(calls: Iterable[CallRecord]) -> Conditions:
-    """The conditions of the calls that went out; what came from the cache says nothing of them, unless it is an old
-    answer where nobody gave a new one. Raises `InputError` for fewer than twenty of every service."""
+    """The conditions of the calls that went out: what came from the cache says nothing of them, unless it is an old
+    answer where nobody gave a new one, and how long a call would have taken that nobody waited for is not known. Raises
+    `InputError` for fewer than twenty of every service."""
     answers: dict[str, list[float]] = defaultdict(list)
     faults: dict[str, list[float]] = defaultdict(list)
     for call in calls:
-        if call.cache == "miss" or (call.cache == "hit" and call.degraded == "stale"):
+        if call.status == "cancelled":
+            continue
+        if call.cache == "miss" or call.degraded == "stale":  # which older logs have as hits
             (faults if call.status == "fault" else answers)[call.service].append(call.seconds)
     services = {
         name: ServiceConditions(

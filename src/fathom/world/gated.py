@@ -112,22 +112,17 @@ def _asker(engine: DescribedEngine) -> Callable[[SearchQuery], Awaitable[tuple[H
 
 def _provider(reader: PageReader, config: GatedConfig) -> Provider[str, ReadPage]:
     """A reader as the gateway asks it: rate, pauses and breaker are those of the host of the page, or of the reader
-    where that is a provider of its own. Faults that are not of whom the lane is kept for are `rejected`: then it is
-    not given up for other pages."""
+    where that is a provider of its own, which is not blamed for pages and their sites."""
     own = config.readers.get(reader.name)
-
-    async def read(url: str) -> ReadPage:
-        try:
-            return await reader.read(url)
-        except ProviderFault as fault:
-            # A host that refuses one page may have others.
-            if isinstance(fault, PageFault) if own else fault.kind == "unauthorised":
-                raise WorldUnavailableFault(f"{fault.kind}: {fault}", kind="rejected", hint=fault.hint) from None
-            raise
-
     if own:
-        return Provider(reader.name, read, own)
-    return Provider(reader.name, read, config.host, lane=lambda url: f"{reader.name} {host_of(url)}")
+        return Provider(reader.name, reader.read, own, blamed=lambda fault: not isinstance(fault, PageFault))
+    return Provider(
+        reader.name,
+        reader.read,
+        config.host,
+        lane=lambda url: f"{reader.name} {host_of(url)}",
+        blamed=lambda fault: fault.kind != "unauthorised",  # a host that refuses one page may have others
+    )
 
 
 def world_sources(world: World, limits: LaneConfig = LaneConfig(slots=256), *, apart: bool = False) -> Sources:
@@ -196,6 +191,7 @@ class GatedWorld:
             empty=lambda hits: not hits,
             keeps=lambda hits: not any(hit.private for hit in hits),
             final=not sources.web,
+            facts={"query": QueryError},
         )
         version = sources.read_version
         key = _address if sources.web else _itself

@@ -20,14 +20,16 @@ VOCABULARY = {
     "user": CONTROL,
     "<tool_call>": CONTROL,
     "<seed:tool_call>": USER_DEFINED,
+    "<assistant>": USER_DEFINED,
     "<table>": USER_DEFINED,
+    "</h1>": USER_DEFINED,
     "\n\n": USER_DEFINED,
     "▁▁▁": USER_DEFINED,
     "hello": NORMAL,
     "<0x0A>": BYTE,
     "[PAD151936]": UNUSED,
 }
-FOUND = ("<unk>", "[|endofturn|]", "<用户>", "]~b]", "<seed:tool_call>")
+FOUND = ("<unk>", "[|endofturn|]", "<用户>", "]~b]", "<seed:tool_call>", "<assistant>")
 
 
 def text(value: str) -> bytes:

@@ -236,7 +236,7 @@ def test_tokens_of_templates_are_broken_up(token: str) -> None:
     assert token not in neutralise(f"before{token}after") and token.lower() not in neutralise(token.lower())
 
 
-@pytest.mark.parametrize("token", "[CALL_ID] [ARGS] [PREFIX] [IMG_BREAK] [BEGIN_AUDIO] [MODEL_SETTINGS] [EOS]".split())
+@pytest.mark.parametrize("token", "[CALL_ID] [PREFIX] [IMG_BREAK] [BEGIN_AUDIO] [MODEL_SETTINGS] [EOS]".split())
 def test_tokens_that_in_small_letters_are_words_of_manuals_are_broken_up_in_capitals(token: str) -> None:
     assert token not in neutralise(f"before{token}after")
     assert neutralise(f"usage: cmd {token.lower()} file") == f"usage: cmd {token.lower()} file"

@@ -23,16 +23,20 @@ def test_links_are_those_in_the_spans_each_once_in_the_order_of_the_page() -> No
     lamp, pier = link(1, "lamp", TEXT.index("lamp")), link(2)
     shown = page(lamp, pier, pier, link(3, "told", TEXT.index("told")))
     whole = [(0, len(TEXT))]
-    assert [found.url[-1] for found in links_in(shown, whole, "x", most=9)] == ["1", "2", "3"]
-    assert links_in(shown, [(0, 30)], "x", most=9) == [lamp]
-    assert links_in(shown, [(0, 30)], "x", most=0) == []
-    assert links_in(shown, [], "x", most=9) == []
+    assert [found.url[-1] for found in links_in(shown, whole, "x", most=9, chars=9999)] == ["1", "2", "3"]
+    assert links_in(shown, [(0, 30)], "x", most=9, chars=9999) == [lamp]
+    assert links_in(shown, [(0, 30)], "x", most=0, chars=9999) == []
+    assert links_in(shown, [], "x", most=9, chars=9999) == []
 
 
 def test_of_many_those_nearest_to_the_goal_are_kept() -> None:
     shown = page(*(link(number) for number in range(30)), link(30, "Lindqvist", TEXT.index("Lindqvist")))
     whole = [(0, len(TEXT))]
-    assert [found.url[18:] for found in links_in(shown, whole, "Who was Lindqvist?", most=3)] == ["0", "1", "30"]
+    assert [found.url[18:] for found in links_in(shown, whole, "Who was Lindqvist?", most=3, chars=9999)] == [
+        "0",
+        "1",
+        "30",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +52,17 @@ def test_of_many_those_nearest_to_the_goal_are_kept() -> None:
     ids=["printed", "scheme", "blank", "unseen sign", "no anchor", "not there"],
 )
 def test_what_is_shown_already_or_is_no_address_is_left_out(unfit: PageLink) -> None:
-    assert links_in(page(unfit), [(0, len(TEXT))], "x", most=9) == []
+    assert links_in(page(unfit), [(0, len(TEXT))], "x", most=9, chars=9999) == []
 
 
 def test_a_link_without_a_place_is_where_its_anchor_stands() -> None:
-    assert links_in(page(link(1, start=-1)), [(0, len(TEXT))], "x", most=9) == [link(1, start=-1)]
+    assert links_in(page(link(1, start=-1)), [(0, len(TEXT))], "x", most=9, chars=9999) == [link(1, start=-1)]
+
+
+def test_links_take_no_more_room_than_they_are_given() -> None:
+    links = [
+        link(number, start=-1).model_copy(update={"anchor": "lamp", "url": f"https://a.example/{number}"})
+        for number in range(9)
+    ]
+    found = links_in(page(*links).model_copy(update={"text": "lamp"}), [(0, 4)], "x", most=9, chars=50)
+    assert found == links[:2]  # 23 characters each

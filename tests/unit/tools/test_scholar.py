@@ -129,6 +129,15 @@ async def test_that_no_work_matches_takes_the_word_of_two(context: ToolContext) 
     )
 
 
+async def test_what_no_catalogue_can_be_asked_is_for_the_model_to_mend(context: ToolContext) -> None:
+    narrow = [ScriptedEngine(name, silent=("x",), kind="rejected") for name in "ab"]
+    with pytest.raises(ToolError, match="ask without them") as caught:
+        await run(context, Scholar(narrow), "x")
+    assert caught.value.kind == "arguments"
+    beside = await Scholar([*narrow, ScriptedEngine("c"), ScriptedEngine("d")]).run({"query": ["x"]}, context)
+    assert not beside.infra
+
+
 async def test_where_none_answers_the_call_is_an_error(context: ToolContext) -> None:
     with pytest.raises(ToolError, match="no sign that nothing exists") as caught:
         await run(context, Scholar([ScriptedEngine("a", silent=("x",))]), "x")

@@ -149,3 +149,8 @@ def test_a_wait_is_between_the_least_and_the_most(seconds: list[float], quantile
 def test_too_few_calls_say_nothing() -> None:
     with pytest.raises(InputError, match="fewer than 20"):
         learn_conditions(calls(19))
+
+
+def test_calls_that_nobody_waited_for_are_neither_answers_nor_faults() -> None:
+    left = [call.model_copy(update={"status": "cancelled", "seconds": 999.0}) for call in calls(500)]
+    assert learn_conditions([*calls(500), *left]) == learn_conditions(calls(500))

@@ -51,7 +51,7 @@ class Group:
                 (self.memory / "cgroup.kill").write_text("1")
                 return
         for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
     def processes(self) -> list[int]:

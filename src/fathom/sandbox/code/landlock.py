@@ -47,7 +47,8 @@ class LandlockLauncher:
 
     def __init__(self, plan: SpawnPlan, wake: Callable[[], None]) -> None:
         _require_sandlock()
-        with contextlib.suppress(ConfigError):  # groups are bubblewrap's, but whoever comes next removes what was left
+        # Groups are bubblewrap's, but whoever comes next removes what was left.
+        with contextlib.suppress(ConfigError, OSError):
             find_cgroups().sweep()
         self._plan, self._wake = plan, wake
         self._running: dict[int, tuple[Process, int]] = {}

@@ -13,6 +13,7 @@ import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from fathom.core.errors import ConfigError
@@ -35,14 +36,11 @@ class UserRange:
 
 
 def claim_users(base: int, count: int, folder: Path | None = None) -> UserRange:
-    """`count` user ids from `base` on that no other process has claimed, with locks in `folder` (`/run/fathom` unless
-    given). They belong to a process: a second claim of the same one knows nothing of the first. Raises `ConfigError`
+    """`count` user ids from `base` on that no other process has claimed. Locks are in `folder`: `/run/fathom` unless
+    given, or a folder of that name beside temporary files where nothing can be written there. They belong to a process:
+    a second claim of the same one knows nothing of the first, and closing either gives both back. Raises `ConfigError`
     where there are no ids left, or no such folder."""
-    file = (folder or _runtime_folder()) / "user-ids"
-    try:
-        lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"user ids for code cannot be claimed: {file}: {error.strerror}") from None
+    lock = _lock_file((folder,) if folder else (Path("/run/fathom"), Path(tempfile.gettempdir()) / "fathom"))
     for first in range(base, min(base + _IDS, _LAST - count + 2), count):
         with contextlib.suppress(BlockingIOError, PermissionError):  # the one or the other, as systems like
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB, count, first)
@@ -51,13 +49,15 @@ def claim_users(base: int, count: int, folder: Path | None = None) -> UserRange:
     raise ConfigError(f"every user id for code from {base} on is taken", hint="set uid_base")
 
 
-def _runtime_folder() -> Path:
-    """A folder of root's that holds what is true until the machine is started anew."""
-    for parent in (Path("/run"), Path(tempfile.gettempdir())):
-        folder = parent / "fathom"
+def _lock_file(folders: Sequence[Path]) -> int:
+    """A descriptor of the file with the locks, in the first of `folders` that is this user's alone and can be written
+    to: they hold what is true until the machine is started anew."""
+    for folder in folders:
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, exist_ok=True)
             state = folder.lstat()
             if stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o022:
-                return folder
-    raise ConfigError("there is no folder /run/fathom, or it is not root's alone, to claim user ids in")
+                return os.open(folder / "user-ids", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    raise ConfigError(
+        f"user ids for code cannot be claimed: no file can be written in {' or '.join(map(str, folders))}"
+    )

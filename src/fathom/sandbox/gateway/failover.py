@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fathom.core.errors import FathomError, ProviderFault
 from fathom.core.evidence import Degraded
@@ -17,7 +17,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 _LOG = logging.getLogger("fathom.gateway")
-# The provider works, only not for this request: how often it is asked this at most, and it is not blamed.
+# Asking again hardly helps: how often a provider is asked at most. But for `unauthorised`, it works all the same.
 _TRIES = {"unauthorised": 2, "oversized": 2, "unreadable": 2, "rejected": 1}
 _LIMITS = ("rate_limited", "saturated")
 _FAIR = 0.5  # share of the timeout that must have been granted for a provider to be blamed for not answering
@@ -126,7 +126,7 @@ class Failover(Generic[Q, A]):
                 # Little time was left because of our own crowd, which is no fault of the provider.
                 fair = granted >= _FAIR * min(service.config.timeout_s, service.config.deadline_s)
                 fault = ProviderFault("no reply in time", kind="timeout" if fair else "saturated")
-                self._failed(candidate, fault, trial=trial, blamed=fair)
+                self._failed(candidate, fault, trial=trial, crowded=not fair)
                 return None
             except ProviderFault as fault:
                 self._failed(candidate, fault, trial=trial)
@@ -155,26 +155,28 @@ class Failover(Generic[Q, A]):
         self._unconfirmed = self._answer(candidate.provider.name, value=value)
         return None
 
-    def _failed(self, candidate: _Candidate[Q, A], fault: ProviderFault, *, trial: bool, blamed: bool = True) -> None:
+    def _failed(self, candidate: _Candidate[Q, A], fault: ProviderFault, *, trial: bool, crowded: bool = False) -> None:
         config, lane, now = self._service.config, candidate.lane, self._clock()
+        blamed = candidate.provider.blamed(fault)
         self._faults.append((candidate.provider.name, fault))
         lane.failures += 1
-        if fault.kind == "unauthorised" and config.unauthorised_rest_s and not lane.refused:
-            lane.refused = True
-            hint = f"; {fault.hint}" if fault.hint else ""
-            _LOG.warning("%s refuses us: %s%s", candidate.provider.name, fault, hint)
-        if not blamed:
+        if crowded:
             lane.breaker.abandon(trial=trial)
-        elif fault.kind == "unauthorised" and config.unauthorised_rest_s:
+        elif fault.kind == "unauthorised" and blamed:
             lane.breaker.fail(now, trial=trial, rest_s=config.unauthorised_rest_s)
-        elif fault.kind in _TRIES:
+            _warn(candidate, fault)
+        elif fault.kind in _TRIES or not blamed:
             lane.breaker.succeed(now, trial=trial)
         else:
             lane.breaker.fail(now, trial=trial)
         candidate.spent = candidate.tries >= min(_TRIES.get(fault.kind, config.attempts), config.attempts)
         wait = backoff_s(self._rng, candidate.tries, config.first_wait_s, config.max_wait_s)
         if fault.retry_after_s is not None:
-            lane.pause(now, min(fault.retry_after_s, config.max_retry_after_s))
+            asked = min(fault.retry_after_s, config.max_retry_after_s)
+            if blamed:
+                lane.pause(now, asked)
+            else:
+                wait = max(wait, asked)
         candidate.not_before = now + wait
 
     def _answer(
@@ -197,3 +199,11 @@ class Failover(Generic[Q, A]):
             failed=tuple(name for name, _ in self._faults),
             cost=self._cost,
         )
+
+
+def _warn(candidate: _Candidate[Any, Any], fault: ProviderFault) -> None:
+    """Say once that a provider will not have us, and what to do about it."""
+    if not candidate.lane.refused:
+        candidate.lane.refused = True
+        hint = f"; {fault.hint}" if fault.hint else ""
+        _LOG.warning("%s refuses us: %s%s", candidate.provider.name, fault, hint)

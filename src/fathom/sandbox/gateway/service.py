@@ -59,9 +59,7 @@ class ServiceConfig(Config):
     patience_s: float = Field(
         default=2.0, ge=0, description="how long a provider's rate limit is waited for before a backup is asked"
     )
-    unauthorised_rest_s: float = Field(
-        default=600.0, ge=0, description="longest rest of a provider that refuses us; 0: it is another one's doing"
-    )
+    unauthorised_rest_s: float = Field(default=600.0, gt=0, description="longest rest of a provider that refuses us")
     keep_s: float = Field(default=86_400.0, ge=0, description="how long an answer is cached; 0: not at all")
     keep_negative_s: float = Field(
         default=600.0, ge=0, description="the same for errors that are answers, empty ones, and those of a backup"
@@ -79,12 +77,17 @@ class Codec(Protocol[A]):
     def load(self, data: bytes) -> A: ...
 
 
+def _always(asked: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Provider(Generic[Q, A]):
     """One way to have a request answered. `ask` raises `ProviderFault` where it could not, and one of the service's
     `facts` where the answer is an error. `cost` is in US dollars per call. `lane` names what limits, breaker and pauses
     are kept for where that is not the provider but, say, the host that a request goes to. `confirms` is False for one
-    that sees another part than the rest: that it finds nothing confirms nothing that they say."""
+    that sees another part than the rest: that it finds nothing confirms nothing that they say. `blamed` tells faults
+    that are its own from those of what it was asked for, which open no breaker and pause nobody else."""
 
     name: str
     ask: Callable[[Q], Awaitable[A]]
@@ -92,6 +95,7 @@ class Provider(Generic[Q, A]):
     cost: float = 0.0
     lane: Callable[[Q], str] | None = None
     confirms: bool = True
+    blamed: Callable[[ProviderFault], bool] = _always
 
 
 def told_apart(names: Sequence[str]) -> tuple[str, ...]:
@@ -111,10 +115,6 @@ def _anything(request: Any, answer: Any) -> None:
 
 def _never(answer: Any) -> bool:
     return False
-
-
-def _always(answer: Any) -> bool:
-    return True
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from fathom.core.errors import AccessDeniedError, ProviderFault
+from fathom.core.errors import AccessDeniedError
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
 from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
@@ -52,8 +52,6 @@ class GatedMcp:
 
     async def call(self, name: str, arguments: dict[str, Any]) -> McpReply:
         answer: Answer[McpReply] = await self._gateway.ask(self._service, _Call(name, arguments))
-        if answer.fault is not None and "timeout" in answer.faults:
-            raise ProviderFault(str(answer.fault), kind="timeout")
         return answer.get()
 
     async def close(self) -> None:

@@ -32,7 +32,6 @@ from fathom.core.errors import (
 from fathom.corpus.ingest.options import MIB
 from fathom.sandbox.egress.client import EgressClient
 from fathom.sandbox.egress.gate import SocksGate
-from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.policy import target_of
 from fathom.sandbox.egress.status import kind_of
 from fathom.sandbox.process_tree import kill_below, tree_bytes
@@ -75,9 +74,9 @@ def find_chromium() -> str:
 
 
 class BrowserReader:
-    """A `PageReader`. `web` is the way out, and is closed with the reader; `parser` may be shared; `pace` is told of
-    the pauses that sites ask for. Raises `ConfigError` where there is no Chromium, no Playwright, or no Linux to keep
-    processes together."""
+    """A `PageReader`. `web` is the way out, and is closed with the reader; `parser` and `robots` may be shared, and
+    belong then to whoever made them. Raises `ConfigError` where there is no Chromium, no Playwright, or no Linux to
+    keep processes together."""
 
     name = "browser"
 
@@ -89,7 +88,7 @@ class BrowserReader:
         parser: PageParser | None = None,
         clock: Callable[[], str] = utc_now,
         timer: Callable[[], float] = time.monotonic,
-        pace: HostPace | None = None,
+        robots: Robots | None = None,
     ) -> None:
         self._executable = config.executable or find_chromium()
         if not self._executable:
@@ -98,13 +97,17 @@ class BrowserReader:
             raise ConfigError("the browser needs Linux and the extra `browser`", hint="pip install playwright")
         self._web, self._config, self._clock = web, config, clock
         self._parser, self._owns_parser = parser or PageParser(config.parser), parser is None
-        self._robots = Robots(web, self._parser, timer=timer, pace=pace)
+        self._robots = robots or Robots(web, self._parser, timer=timer)
         self._room = asyncio.Semaphore(config.browsers)
 
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):
             raise PageNotFoundError("it is not the address of a web page")
-        address = await self._admitted(url)
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                address = await self._admitted(url)
+        except TimeoutError:
+            raise PageFault("its host could not be asked in time", kind="timeout") from None
         async with self._room:
             shown = await self._shown(address)
         if shown["url"] != address:

@@ -13,7 +13,6 @@ from fathom.core.config import Config
 from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
 from fathom.core.evidence import Page
 from fathom.core.model import content_hash
-from fathom.sandbox.egress.pace import HostPace
 from fathom.sandbox.egress.policy import join, target_of
 from fathom.sandbox.egress.protocol import Web, WebReply, WebRequest
 from fathom.world.reader.challenge import is_challenge
@@ -43,8 +42,8 @@ class LiveReaderConfig(Config):
 
 class LiveReader:
     """A `PageReader`. `web` is closed with it, and so is its parser unless one is given, which others may share.
-    `clock` gives the time a page is read at, `timer` seconds that only grow; `pace` is told of the
-    pauses that sites ask for."""
+    `clock` gives the time a page is read at, `timer` seconds that only grow. `robots` may be shared too, and belong to
+    whoever made them."""
 
     name = "live"
 
@@ -56,11 +55,11 @@ class LiveReader:
         parser: PageParser | None = None,
         clock: Callable[[], str] = utc_now,
         timer: Callable[[], float] = time.monotonic,
-        pace: HostPace | None = None,
+        robots: Robots | None = None,
     ) -> None:
         self._web, self._config, self._clock, self._timer = web, config, clock, timer
         self._parser, self._owns_parser = parser or PageParser(config.parser), parser is None
-        self._robots = Robots(web, self._parser, timer=timer, pace=pace)
+        self._robots = robots or Robots(web, self._parser, timer=timer)
 
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):

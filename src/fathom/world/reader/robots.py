@@ -111,7 +111,8 @@ class Robots:
             elif reply.status < 300:
                 text = reply.body.decode("utf-8", "replace")[:_MAX_CHARS]
         # A site that says when to come again, or whose turn it was not yet, is asked then.
-        again_s = min(_FAULT_KEPT_S, fault.retry_after_s or _FAULT_KEPT_S) if fault else _KEPT_S
+        asked_s = fault.retry_after_s if fault else None
+        again_s = _KEPT_S if fault is None else min(_FAULT_KEPT_S, _FAULT_KEPT_S if asked_s is None else asked_s)
         return _Known(text, fault, self._timer() + again_s)
 
     def _keep(self, origin: str, known: _Known) -> None:

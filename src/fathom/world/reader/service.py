@@ -4,6 +4,7 @@ The interface is that of Jina Reader (`GET base/<address>`), which others speak 
 The service answers with status 200 whatever became of the page, and says so in a warning.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pydantic import Field, SecretStr
 
 from fathom.core.clock import utc_now
 from fathom.core.config import Config
-from fathom.core.errors import PageNotFoundError, ProviderFault, WorldUnavailableFault
+from fathom.core.errors import AccessDeniedError, PageNotFoundError, ProviderFault, WorldUnavailableFault
 from fathom.llm.retry import retry_after_s
 from fathom.sandbox.egress.client import EgressClient
 from fathom.sandbox.egress.policy import Target, target_of
@@ -30,7 +31,7 @@ from fathom.world.reader.status import GONE, as_unavailable
 from fathom.world.reader.visible import visible
 
 _WARNED = re.compile(r"returned error (\d{3})")
-_MAX_LINKS = 2000
+_MAX_LINKS, _MAX_ANCHOR_CHARS = 2000, 300
 _OF_THE_PAGE = frozenset({400, 422, 451})  # statuses by which the service says that it will not have this address
 
 
@@ -42,13 +43,14 @@ class ServiceReaderConfig(Config):
     timeout_s: float = Field(default=60.0, gt=0, description="seconds for one page")
     max_bytes: int = Field(default=5_000_000, ge=1, description="bytes of one reply")
     chars: int = Field(default=400_000, ge=1000, description="characters of text of one page")
+    wider: bool = Field(default=False, description="the run may open more than the service may be told of")
 
 
 class ServiceReader:
     """A `PageReader`. Addresses that are not of the public internet, as far as their text tells, are not given to the
     service, nor are pages taken that it was led to there; nor, with `outward`, this machine's own way to pages, where
     that would refuse the host that a name stands for, and its pace is kept; nor, with `robots`, those that a site asks
-    robots not to open. `web`, `outward` and `robots` are closed with it."""
+    robots not to open. `web` and `outward` are closed with it, `robots` belong to whoever made them."""
 
     name = "service"
 
@@ -67,10 +69,14 @@ class ServiceReader:
     async def read(self, url: str) -> ReadPage:
         if not WITH_SCHEME.match(url):
             raise PageNotFoundError("it is not the address of a web page")
-        target = await self._checked(url)
-        if self._outward is not None:
-            with _of_the_page():
-                await self._outward.admit(target.url, self._config.timeout_s)
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                target = await self._checked(url)
+                if self._outward is not None:
+                    with _of_the_page():
+                        await self._outward.admit(target.url, self._config.timeout_s)
+        except TimeoutError:
+            raise PageFault("its host could not be asked in time", kind="timeout") from None
         reply = await self._fetch(target)
         if reply.status != 200:
             fault = PageFault if reply.status in _OF_THE_PAGE else WorldUnavailableFault
@@ -88,15 +94,19 @@ class ServiceReader:
         await self._web.close()
         if self._outward is not None:
             await self._outward.close()
-        if self._robots is not None:
-            await self._robots.close()
 
     async def _checked(self, url: str) -> Target:
-        """What `url` means, where it may be opened."""
-        target = target_of(url, "public")
-        if self._outward is not None:
-            with _of_the_page():
-                await self._outward.check(target.url, self._config.timeout_s)
+        """What `url` means, where the service may have it."""
+        try:
+            target = target_of(url, "public")
+            if self._outward is not None:
+                with _of_the_page():
+                    await self._outward.check(target.url, self._config.timeout_s)
+        except AccessDeniedError:
+            if not self._config.wider:
+                raise
+            # This run may open it, only not by way of the service.
+            raise PageFault("the service is not told of what is not public", kind="rejected") from None
         if self._robots is not None:
             await self._robots.check(target.origin, target.url, self._config.timeout_s)
         return target
@@ -165,8 +175,9 @@ def _may_be(given: str, asked: str) -> bool:
 def _links(found: Any) -> list[WorldLink]:
     """Links as the service lists them: an object of anchor and address, or pairs of them."""
     pairs = list(found.items() if isinstance(found, dict) else found or ())[:_MAX_LINKS]
-    return [
-        WorldLink(url=address, title=anchor, anchor=anchor)
+    named = [
+        (" ".join(visible(anchor[: 4 * _MAX_ANCHOR_CHARS]).split())[:_MAX_ANCHOR_CHARS], address)
         for anchor, address in pairs
         if isinstance(anchor, str) and isinstance(address, str) and address.startswith(("http://", "https://"))
     ]
+    return [WorldLink(url=address, title=anchor, anchor=anchor) for anchor, address in named]

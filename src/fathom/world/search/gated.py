@@ -43,7 +43,8 @@ class GatedEngine:
         try:
             return noted(answer.get(), answer.degraded)
         except ProviderFault as fault:
-            raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=fault.retry_after_s) from None
+            hint, after_s = fault.hint, fault.retry_after_s
+            raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=after_s, hint=hint) from None
 
     async def close(self) -> None:
         await self._engine.close()

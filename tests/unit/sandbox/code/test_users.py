@@ -1,5 +1,6 @@
 """User ids that no two processes hand out at the same time."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fathom.core.errors import ConfigError
-from fathom.sandbox.code.users import claim_users
+from fathom.sandbox.code.users import _lock_file, claim_users
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="for bubblewrap and Landlock, which are Linux's")
 
@@ -59,5 +60,13 @@ def test_where_no_ids_are_left_there_is_no_sandbox(tmp_path: Path) -> None:
         assert first == last - 9
         with pytest.raises(ConfigError, match="is taken"):
             claim_users(last - 9, 5, tmp_path)
+    (tmp_path / "none").write_text("no folder")
     with pytest.raises(ConfigError, match="cannot be claimed"):
         claim_users(BASE, 5, tmp_path / "none")
+
+
+def test_where_nothing_can_be_written_another_folder_holds_the_locks(tmp_path: Path) -> None:
+    (tmp_path / "one" / "user-ids").mkdir(parents=True)  # no file, as in an image that cannot be written to
+    lock = _lock_file((tmp_path / "one", tmp_path / "two"))
+    assert (tmp_path / "two" / "user-ids").is_file()
+    os.close(lock)

@@ -126,6 +126,18 @@ async def test_the_wait_that_a_site_asks_for_is_kept(parser: PageParser) -> None
     assert (caught.value.kind, caught.value.retry_after_s) == ("rate_limited", 7.0)
 
 
+@pytest.mark.parametrize(("wait", "again_after_s"), [({}, 60), ({"retry-after": "0"}, 0), ({"retry-after": "900"}, 60)])
+async def test_a_site_that_fails_is_asked_again_when_it_says_and_within_a_minute(
+    parser: PageParser, wait: dict[str, str], again_after_s: float
+) -> None:
+    site = Site(parser, lambda request: WebReply(503, request.url, wait, b""))
+    for asked in (1, 2):
+        with pytest.raises(WorldUnavailableFault):
+            await site.allows()
+        assert len(site.web.asked) == asked
+        site.now += again_after_s + 0.001
+
+
 async def test_one_who_waits_is_not_cancelled_with_one_who_asked(parser: PageParser) -> None:
     begun = asyncio.Event()
 

@@ -64,6 +64,21 @@ async def test_addresses_inside_are_not_told_to_the_service(url: str) -> None:
     assert web.asked == []
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://10.0.0.1/", "https://inside.example/x"])
+async def test_what_only_the_service_may_not_have_is_of_other_readers_to_open(url: str) -> None:
+    site = Outward()
+    site.reader = ServiceReader(site.service, ServiceReaderConfig(wider=True), outward=site.outward)
+    with pytest.raises(PageFault) as caught:
+        await site.reader.read(url)
+    assert caught.value.kind == "rejected" and site.service.asked == []
+
+
+async def test_anchors_are_of_one_line_and_hold_nothing_unseen() -> None:
+    links = {"the\u200bcoast\n and more": "https://a.example/coast"}
+    (link,) = (await reader(200, wrapped(links=links))[0].read("https://a.example/")).links
+    assert link.anchor == "thecoast and more"
+
+
 @pytest.mark.parametrize("at", ["http://169.254.169.254/ostra", "http://10.0.0.1/ostra", "http://localhost/ostra"])
 async def test_a_page_that_the_service_was_led_to_inside_is_not_taken(at: str) -> None:
     with pytest.raises(AccessDeniedError):
@@ -76,10 +91,10 @@ class Outward:
     def __init__(self, **page: str) -> None:
         names = {"a.example": [["93.184.215.14"]], "inside.example": [["93.184.215.14", "10.0.0.7"]]}
         self.connector = ScriptedConnector({})
-        outward = EgressClient(EgressConfig(), resolver=ScriptedResolver(names), connector=self.connector)
+        self.outward = EgressClient(EgressConfig(), resolver=ScriptedResolver(names), connector=self.connector)
         data = json.dumps(wrapped(**page)).encode()
         self.service = ScriptedWeb(lambda request: WebReply(200, request.url, {}, data))
-        self.reader = ServiceReader(self.service, outward=outward, clock=lambda: NOON)
+        self.reader = ServiceReader(self.service, outward=self.outward, clock=lambda: NOON)
 
 
 async def test_a_name_that_leads_inside_is_not_told_to_the_service_and_its_page_not_taken() -> None:

@@ -74,7 +74,7 @@ except AttributeError as error:
 class Attempt(Frozen):
     """One attempt. `code` runs first and `then`, if there is any, in another run after it; a run is in the session
     `session` or `then_session`. `ends`: how the last run may end where it could tell nothing, because a limit stopped
-    it. `parallel`: whether other attempts may run at the same time. `short`: part of the self-test."""
+    it. `short`: part of the self-test."""
 
     name: str
     kind: Kind
@@ -135,7 +135,8 @@ def judge(attempt: Attempt, results: Sequence[CodeResult], secret: str, breaches
     last = results[-1]
     words = {line.split(" ", 1)[0]: line for line in last.stdout.splitlines()}
     for word, outcome in (("STOPPED", "stopped"), ("BOUNDED", "bounded")):
-        if word in words and last.end == "ok":
+        # Of an output that was cut an escape may be what is missing.
+        if word in words and last.end == "ok" and not (word == "STOPPED" and last.stdout_cut):
             return verdict(outcome, words[word])  # type: ignore[arg-type]
     if last.end in attempt.ends:
         return verdict("bounded", f"ended: {last.end}")
