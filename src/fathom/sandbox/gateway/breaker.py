@@ -27,7 +27,7 @@ class Breaker:
     def __init__(self, config: BreakerConfig = BreakerConfig()) -> None:
         self._config = config
         self._outcomes: deque[tuple[float, bool]] = deque()
-        self._failures = self._row = self._rests = 0
+        self._failures = self._row = self._refusals = self._rests = 0
         self._opens_at = 0.0
         self._open = self._trying = False
 
@@ -54,17 +54,20 @@ class Breaker:
             self._open, self._trying, self._rests = False, False, 0
             self._outcomes.clear()
             self._failures = 0
-        self._row = 0
+        self._row = self._refusals = 0
         self._count(now, failed=False)
 
     def fail(self, now: float, *, trial: bool = False, rest_s: float | None = None) -> None:
-        """A call failed. With `rest_s` it opens at once, and rests longer from trial to trial up to so long: what
-        failed will hardly mend by itself."""
+        """A call failed. `rest_s` says that the caller was refused, which will hardly mend by itself: it opens at once
+        where no call did its work lately, else with the second refusal between two that do, and rests longer from trial
+        to trial up to so long."""
         self._row += 1
+        self._refusals += rest_s is not None
         self._count(now, failed=True)
         config = self._config
+        refused = rest_s is not None and (self._refusals > 1 or self._failures == len(self._outcomes))
         many = len(self._outcomes) >= config.least and self._failures >= config.share * len(self._outcomes)
-        opens = trial or (not self._open and (rest_s is not None or many or self._row >= config.in_a_row))
+        opens = trial or (not self._open and (refused or many or self._row >= config.in_a_row))
         if opens:
             longest = config.max_open_s if rest_s is None else rest_s
             self._rest(now, min(longest, config.open_s * 2.0 ** min(self._rests, 30)))

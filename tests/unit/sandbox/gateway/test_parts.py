@@ -116,3 +116,17 @@ def test_a_disk_that_fills_costs_lines_and_no_call() -> None:
         log.write(record(number))
     log.close()
     assert log.lost == 200
+
+
+def test_one_refusal_among_answers_is_a_failure_like_others_and_two_are_none() -> None:
+    breaker = Breaker(BreakerConfig())
+    for second in range(100):  # now and then one, as servers that are in trouble refuse
+        breaker.succeed(float(second))
+        breaker.fail(second + 0.5, rest_s=600.0)
+        assert not breaker.is_open
+    breaker.fail(101.0)
+    breaker.fail(101.5, rest_s=600.0)
+    assert breaker.is_open
+    fresh = Breaker(BreakerConfig())
+    fresh.fail(0.0, rest_s=600.0)
+    assert fresh.is_open
