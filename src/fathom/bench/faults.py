@@ -11,6 +11,7 @@ may ask in other words; what only it asked is asked again where nothing breaks.
 """
 
 import asyncio
+import gc
 import re
 import sqlite3
 import time
@@ -123,9 +124,12 @@ def storm(options: BenchOptions, *, pages: int, calls: int, outage_s: float) -> 
     for name in ("calm", "backup", "storm"):
         options.progress(f"{len(tasks)} tasks, {name}")
         (options.scratch / name).mkdir()
+        gc.collect()
+        gc.freeze()  # what the runs before have left is not to be gone through in the time of this one
         runs[name] = asyncio.run(_run(tasks, snapshot, options.scratch / name, name, outage_s))
     for name in ("calm", "backup"):
         _ask_again(tasks, runs[name], runs["storm"], snapshot, name)
+    gc.unfreeze()
     return {"pages": pages, "tasks": len(tasks), "tool_calls_wanted": calls, **_figures(runs, outage_s)}
 
 

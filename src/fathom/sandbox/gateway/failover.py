@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from fathom.core.errors import FathomError, ProviderFault
@@ -17,7 +18,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 _LOG = logging.getLogger("fathom.gateway")
-# Asking again hardly helps: how often a provider is asked at most. But for `unauthorised`, it works all the same.
+# Of these, asking again hardly helps: after so many it is not. But for `unauthorised`, the provider works all the same.
 _TRIES = {"unauthorised": 2, "oversized": 2, "unreadable": 2, "rejected": 1}
 _LIMITS = ("rate_limited", "saturated")
 _FAIR = 0.5  # share of the timeout that must have been granted for a provider to be blamed for not answering
@@ -30,6 +31,7 @@ class _Candidate(Generic[Q, A]):
     provider: Provider[Q, A]
     lane: Lane
     tries: int = 0
+    met: Counter[str] = field(default_factory=Counter)
     not_before: float = 0.0
     spent: bool = False
     empty: bool = False
@@ -169,7 +171,9 @@ class Failover(Generic[Q, A]):
             lane.breaker.succeed(now, trial=trial)
         else:
             lane.breaker.fail(now, trial=trial)
-        candidate.spent = candidate.tries >= min(_TRIES.get(fault.kind, config.attempts), config.attempts)
+        candidate.met[fault.kind] += 1
+        hopeless = candidate.met[fault.kind] >= _TRIES.get(fault.kind, config.attempts)
+        candidate.spent = hopeless or candidate.tries >= config.attempts
         wait = backoff_s(self._rng, candidate.tries, config.first_wait_s, config.max_wait_s)
         if fault.retry_after_s is not None:
             asked = min(fault.retry_after_s, config.max_retry_after_s)

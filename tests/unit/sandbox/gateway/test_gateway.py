@@ -507,3 +507,14 @@ def test_closing_ends_what_is_under_way() -> None:
         assert one.running == 0 and not asks.under_way
 
     run_virtual(main())
+
+
+def test_a_single_refusal_after_other_faults_does_not_spend_a_provider() -> None:
+    async def main() -> None:
+        one = ScriptedProvider("one", [down(), down("unauthorised"), down("oversized"), "one {}"])
+        asks = gateway()
+        await asks.ask(service(ScriptedProvider("one", ["{}"])), "before")  # which has answered
+        answer = await asks.ask(service(one, attempts=4), "a")
+        assert (answer.get(), answer.faults) == ("one a", ("server", "unauthorised", "oversized"))
+
+    run_virtual(main())
