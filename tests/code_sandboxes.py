@@ -10,10 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fathom.core.errors import ConfigError, ProviderFault
-from fathom.sandbox.code.choose import make_sandbox
+from fathom.sandbox.code.choose import make_sandbox, spawn_plan
 from fathom.sandbox.code.config import Backend, CodeLimits, CodeSandboxConfig
+from fathom.sandbox.code.pool import PooledSandbox
 from fathom.sandbox.code.protocol import CodeResult, CodeSandbox
+from fathom.sandbox.code.spawning import SpawnedWorkers
 from fathom.sandbox.egress.client import EgressClient, EgressConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -50,6 +54,26 @@ async def eventually(true: Callable[[], bool], within_s: float = 20.0) -> bool:
             return True
         await asyncio.sleep(0.05)
     return true()
+
+
+async def spawned(backend: Backend, **changes: Any) -> tuple[SpawnedWorkers, PooledSandbox, str]:
+    """(workers that are started, a sandbox of them, the word in their command lines); skips the test where this machine
+    cannot have them."""
+    config, word = marked(**changes)
+    try:
+        workers = SpawnedWorkers(spawn_plan(backend, config), config.limits, config.start_s)
+        await workers.start()
+    except ConfigError as error:
+        pytest.skip(f"not to be had here: {error}")
+    return workers, PooledSandbox(backend, workers, config), word
+
+
+async def started_or_skip(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:
+    """As `started`; skips the test where this machine cannot have it."""
+    try:
+        return await started(backend, config)
+    except ConfigError as error:
+        pytest.skip(f"not to be had here: {error}")
 
 
 async def started(backend: Backend, config: CodeSandboxConfig) -> CodeSandbox:

@@ -103,12 +103,18 @@ def test_a_recording_stands_in_place_of_the_corpus_it_was_made_of(
     assert result(capsys)["folder"] not in {again["folder"], recorded["folder"]}
 
 
+def recording(folder: Path, words: list[str]) -> Path:
+    """What the world said to an attempt at the first question."""
+    said = folder / "said.jsonl"
+    script(folder, "model.jsonl", [visit("Carla Rossi"), answer("Ostra [E1]")])
+    assert run([*words, "--limit", "1", "--around", f"recording:{said}"]) == 0
+    return said
+
+
 def test_what_a_recording_does_not_hold_could_not_be_reached(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = tmp_path / "said.jsonl"
-    script(tmp_path, "model.jsonl", [visit("Carla Rossi"), answer("Ostra [E1]")])
-    assert run([*words, "--limit", "1", "--around", f"recording:{said}"]) == 0
+    said = recording(tmp_path, words)
     assert result(capsys)["tool_calls_unreached"] == 0
     place = words.index("--corpus")
     replayed = [*words[:place], *words[place + 2 :], "--world", f"recorded:{said}", "--limit", "2"]
@@ -130,9 +136,7 @@ def test_what_a_recording_does_not_hold_could_not_be_reached(
 def test_worlds_that_cannot_stand_in_place_of_a_corpus_are_said(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = tmp_path / "said.jsonl"
-    script(tmp_path, "model.jsonl", [visit("Carla Rossi"), answer("Ostra [E1]")])
-    assert run([*words, "--limit", "1", "--around", f"recording:{said}"]) == 0
+    said = recording(tmp_path, words)
     place = words.index("--corpus")
     elsewhere = [*words[:place], *words[place + 2 :], "--limit", "1", "--world"]
     assert run([*elsewhere, "faulty:0.3:vital"]) == 2

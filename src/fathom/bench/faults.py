@@ -77,7 +77,6 @@ _AT_ONCE = 256
 _SHARE = 0.3
 _CALLS_OF_A_TASK = 4  # two hops: search and visit, twice
 _TRIES = 6  # at each provider
-_MODEL_SHARE = 0.05  # of model calls that fail, all kinds together
 _MODEL = FaultRates(
     refused=0.01, timeout=0.005, rate_limited=0.01, retry_after=0.005, server_error=0.01, garbage=0.005, empty=0.005,
     slow_s=0.05, retry_after_s=0.05,
@@ -240,7 +239,7 @@ def _figures(runs: Mapping[str, Run], outage_s: float) -> dict[str, Figure]:
     full = sum(call.status == "fault" for call in log)
     observed = [row for trajectory in storm.trajectories for row in _observed(trajectory)]
     met: Counter[str] = storm.web.met
-    model_calls = max(1, storm.model.total())
+    model_calls, share = max(1, storm.model.total()), _MODEL.share
     return {
         "tool_calls": sum(trajectory.usage.tool_calls for trajectory in storm.trajectories),
         "requests": sum(call.attempts for call in log),
@@ -250,7 +249,7 @@ def _figures(runs: Mapping[str, Run], outage_s: float) -> dict[str, Figure]:
         "model_calls": model_calls,
         "model_faults_frac": round(1 - storm.model["none"] / model_calls, 5),
         # The share they are drawn with, less three standard deviations of so many draws.
-        "model_faults_wanted": round(_MODEL_SHARE - 3 * (_MODEL_SHARE * (1 - _MODEL_SHARE) / model_calls) ** 0.5, 5),
+        "model_faults_wanted": round(share - 3 * (share * (1 - share) / model_calls) ** 0.5, 5),
         "error_texts_in_assistant": sum(_marked(trajectory) for trajectory in storm.trajectories),
         "faults_read_as_evidence": sum(
             error is None and text not in (calm.texts.get(call), backup.texts.get(call))

@@ -28,6 +28,11 @@ class FaultRates(Config):
     slow_s: float = Field(default=30.0, ge=0, description="seconds of waiting for slow replies and timeouts")
     retry_after_s: float = Field(default=1.0, ge=0, description="seconds that a 429 with Retry-After asks for")
 
+    @property
+    def share(self) -> float:
+        """The share of calls that meet any."""
+        return float(sum(getattr(self, kind) for kind in _KINDS))
+
 
 _RAISED = {
     "refused": "connection refused",

@@ -12,18 +12,18 @@ from typing import Protocol, TypeVar
 from pydantic import Field
 
 from fathom.core.config import Config
-from fathom.core.errors import AccessDeniedError, ProviderFault, QueryError, WorldUnavailableFault
+from fathom.core.errors import AccessDeniedError, QueryError
 from fathom.core.evidence import Page, PageLink
 from fathom.sandbox.egress.policy import target_of
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
-from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig, told_apart
+from fathom.sandbox.gateway.service import LaneConfig, Provider, Service, ServiceConfig, told_apart
 from fathom.world.protocol import RAISED, Hit, NoHits, World, WorldLink, for_attempt
 from fathom.world.reader.extract import VERSION as EXTRACT
 from fathom.world.reader.protocol import PageFault, PageReader, ReadPage
 from fathom.world.search.addresses import host_of
 from fathom.world.search.duplicates import TidyConfig, tidy
-from fathom.world.search.gated import noted
+from fathom.world.search.gated import got, noted
 from fathom.world.search.markup import one_line
 from fathom.world.search.protocol import DescribedEngine, SearchQuery
 from fathom.world.search.query import parse_query
@@ -208,7 +208,7 @@ class GatedWorld:
             return ()
         asked = self._parsed(query, k) if self._web else SearchQuery(text=query, k=max(1, k))
         answer = await self._gateway.ask(self._search, asked)
-        hits = _got(answer)
+        hits = got(answer)
         if answer.degraded == "alone":
             return NoHits.noted(answer.degraded)
         if self._web:
@@ -225,7 +225,7 @@ class GatedWorld:
 
     async def open(self, url: str) -> Page:
         answer = await self._gateway.ask(self._read, url)
-        read = _got(answer)
+        read = got(answer)
         # What stands behind this gateway may be behind another one, whose pages have both already.
         note, links = answer.degraded or read.page.note, _shown(read.links) or read.page.links
         asked = {"url": url} if self._web else {}  # of several ways to write it the page may have another one
@@ -234,10 +234,10 @@ class GatedWorld:
     async def links(self, url: str) -> tuple[WorldLink, ...]:
         if self._links.providers:
             answer = await self._gateway.ask(self._links, url)
-            links, degraded = _got(answer), answer.degraded
+            links, degraded = got(answer), answer.degraded
         else:
             read = await self._gateway.ask(self._read, url)
-            links, degraded = _got(read).links, read.degraded
+            links, degraded = got(read).links, read.degraded
         return tuple(link.model_copy(update={"note": degraded}) for link in links) if degraded else links
 
     async def close(self) -> None:
@@ -263,11 +263,3 @@ def _address(url: str) -> str:
         return target_of(url, "private").url
     except AccessDeniedError:
         return url
-
-
-def _got(answer: Answer[A]) -> A:
-    try:
-        return answer.get()
-    except ProviderFault as fault:
-        hint, after_s = fault.hint, fault.retry_after_s
-        raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=after_s, hint=hint) from None

@@ -73,9 +73,8 @@ class ResultCache:
         if path is not None:
             self._db = self._opened(path)
             with self._forgiving():
-                if self._db.execute("SELECT count(*) FROM swept WHERE at > ?", (clock() - _SWEEP_S,)).fetchone() == (
-                    0,
-                ):
+                lately = self._db.execute("SELECT 1 FROM swept WHERE at > ?", (clock() - _SWEEP_S,)).fetchone()
+                if lately is None:
                     self._sweep()
 
     def get(self, key: str) -> Stored | None:

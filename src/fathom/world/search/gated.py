@@ -1,12 +1,16 @@
 """`GatedEngine`: a search engine behind the gateway, for tools that ask engines by name."""
 
+from typing import TypeVar
+
 from fathom.core.errors import ProviderFault, WorldUnavailableFault
 from fathom.core.evidence import Degraded
 from fathom.sandbox.gateway.codec import JsonCodec
 from fathom.sandbox.gateway.gateway import Gateway
-from fathom.sandbox.gateway.service import LaneConfig, Provider, Service, ServiceConfig
+from fathom.sandbox.gateway.service import Answer, LaneConfig, Provider, Service, ServiceConfig
 from fathom.world.protocol import Hit
 from fathom.world.search.protocol import SearchEngine, SearchQuery
+
+A = TypeVar("A")
 
 _HITS: JsonCodec[tuple[Hit, ...]] = JsonCodec(tuple[Hit, ...])
 
@@ -40,14 +44,19 @@ class GatedEngine:
 
     async def search(self, query: SearchQuery) -> tuple[Hit, ...]:
         answer = await self._gateway.ask(self._service, query)
-        try:
-            return noted(answer.get(), answer.degraded)
-        except ProviderFault as fault:
-            hint, after_s = fault.hint, fault.retry_after_s
-            raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=after_s, hint=hint) from None
+        return noted(got(answer), answer.degraded)
 
     async def close(self) -> None:
         await self._engine.close()
+
+
+def got(answer: Answer[A]) -> A:
+    """What was answered. Raises the fact, or the fault as `WorldUnavailableFault`."""
+    try:
+        return answer.get()
+    except ProviderFault as fault:
+        hint, after_s = fault.hint, fault.retry_after_s
+        raise WorldUnavailableFault(str(fault), kind=fault.kind, retry_after_s=after_s, hint=hint) from None
 
 
 def noted(hits: tuple[Hit, ...], degraded: Degraded) -> tuple[Hit, ...]:

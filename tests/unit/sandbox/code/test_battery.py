@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from tests.code_sandboxes import LIMITS, PlainProcess, ScriptedCodeSandbox, small, started
+from tests.code_sandboxes import LIMITS, PlainProcess, ScriptedCodeSandbox, small, started_or_skip
 
 from fathom.core.errors import ConfigError, ProviderFault
 from fathom.sandbox.code.battery.attempt import Attempt, judge, program
@@ -170,19 +170,13 @@ async def test_a_machine_with_the_development_tools_has_a_sandbox() -> None:
 
 @pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
 async def test_a_real_sandbox_passes_its_self_test(kind: Backend) -> None:
-    try:
-        await (await started(kind, small())).close()
-    except ConfigError as error:
-        pytest.skip(f"not to be had here: {error}")
+    await (await started_or_skip(kind, small())).close()
     await self_test(make_sandbox, kind, small())
 
 
 @pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
 async def test_a_real_sandbox_with_packages_passes_and_is_given(kind: Backend) -> None:
-    try:
-        await (await started(kind, small())).close()
-    except ConfigError as error:
-        pytest.skip(f"not to be had here: {error}")
+    await (await started_or_skip(kind, small())).close()
     limits = LIMITS.model_copy(update={"timeout_s": 60.0, "memory_mb": 512})
     packages = tuple(name for name in ("numpy", "pandas") if find_spec(name))
     sandbox = await open_sandbox(small(backends=(kind,), packages=packages, preload=packages, limits=limits))
@@ -206,10 +200,7 @@ async def test_attempts_at_one_time_have_sessions_of_their_own() -> None:
 
 
 async def test_a_guest_in_webassembly_has_nothing_to_get_out_with() -> None:
-    try:
-        sandbox = await started("wasm", small())
-    except ConfigError as error:
-        pytest.skip(f"not to be had here: {error}")
+    sandbox = await started_or_skip("wasm", small())
     names = ("read_open_file", "environment", "loopback_tcp", "one_large_block", "forged_report", "standard_library")
     verdicts = await run_battery(sandbox, named(*names), LIMITS, at_once=2)
     await sandbox.close()

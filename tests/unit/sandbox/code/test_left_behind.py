@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.code_sandboxes import eventually, marked, small, started
+from tests.code_sandboxes import eventually, marked, small, spawned, started
 
 from fathom.bench.sandbox_kills import left_groups
 from fathom.core.errors import ConfigError
 from fathom.sandbox.code.battery.baits import processes_with
 from fathom.sandbox.code.cgroup import PREFIX
-from fathom.sandbox.code.choose import spawn_plan
 from fathom.sandbox.code.pool import PooledSandbox
 from fathom.sandbox.code.spawning import SpawnedWorkers
 from fathom.sandbox.code.stage import left_folders
@@ -32,21 +31,14 @@ def left_by(spawner: int) -> list[Path]:
     return [path for path in (*left_groups(), *left_folders()) if path.name.startswith(f"{PREFIX}{spawner}-")]
 
 
-async def spawned(kind: Any) -> tuple[SpawnedWorkers, PooledSandbox, str]:
-    """(the workers, a sandbox of them with a session that runs, the word in their command lines)."""
-    config, word = marked()
-    try:
-        workers = SpawnedWorkers(spawn_plan(kind, config), config.limits, config.start_s)
-        await workers.start()
-    except ConfigError as error:
-        pytest.skip(f"not to be had here: {error}")
-    sandbox = PooledSandbox(kind, workers, config)
+async def with_session(kind: Any) -> tuple[SpawnedWorkers, PooledSandbox, str]:
+    workers, sandbox, word = await spawned(kind)
     await sandbox.run("x = 1", "s")
     return workers, sandbox, word
 
 
 async def test_the_spawner_leaves_no_folder_and_no_group(kind: Any) -> None:
-    workers, sandbox, _ = await spawned(kind)
+    workers, sandbox, _ = await with_session(kind)
     spawner = workers.spawner_pid
     assert spawner
     await sandbox.close()
@@ -54,7 +46,7 @@ async def test_the_spawner_leaves_no_folder_and_no_group(kind: Any) -> None:
 
 
 async def test_what_a_killed_spawner_left_is_gone_after_the_next_start(kind: Any) -> None:
-    workers, sandbox, word = await spawned(kind)
+    workers, sandbox, word = await with_session(kind)
     spawner = workers.spawner_pid
     os.kill(spawner, signal.SIGKILL)
     assert await eventually(lambda: not processes_with(word))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.code_sandboxes import LIMITS, eventually, marked, small, started
+from tests.code_sandboxes import LIMITS, eventually, marked, small, spawned, started
 
 from fathom.bench.processes import processes
 from fathom.core.errors import ConfigError, ProviderFault
@@ -254,13 +254,7 @@ async def test_a_killed_supervisor_leaves_nothing_behind(kind: Any) -> None:
 
 
 async def test_a_killed_spawner_takes_its_workers_along_and_is_replaced(kind: Any) -> None:
-    config, word = marked(warm=1)
-    try:
-        workers = SpawnedWorkers(spawn_plan(kind, config), config.limits, config.start_s)
-        await workers.start()
-    except ConfigError as error:
-        pytest.skip(f"not to be had here: {error}")
-    sandbox = PooledSandbox(kind, workers, config)
+    workers, sandbox, word = await spawned(kind, warm=1)
     try:
         await sandbox.run("pass")
         running = asyncio.create_task(sandbox.run("import time\ntime.sleep(60)"))
